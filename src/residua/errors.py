@@ -1,0 +1,63 @@
+"""Every exception that Residua raises on purpose.
+
+    ResiduaError            a mistake that its message explains: what was given, the rule, the next step
+      UnknownName           a name that is in no table; the nearest names are in the message
+      BadSpec               a network that cannot be built as described
+      BadInput              a tensor or a picture that this network cannot take
+      BadData               a folder, a table or a file of the data that cannot be used
+      BadRun                a run folder or a model file that cannot be read, resumed or written
+      Diverged              a loss that is no longer finite
+      Interrupted           a run that was asked to stop and saved itself first
+      MissingExtra          an optional package that is not installed
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ResiduaError(Exception):
+    """The root of the tree; its text is written for the person at the keyboard."""
+
+
+class UnknownName(ResiduaError, LookupError):
+    """A name that is in no table.
+
+    >>> str(UnknownName.among("network", "resnet51", ["resnet50", "vgg16"]))
+    "no network is called 'resnet51'; the nearest names are resnet50"
+    """
+
+    @classmethod
+    def among(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownName":
+        """Return the error for `name`, naming those of `known` that read most like it."""
+        known = sorted(known)
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"the nearest names are {', '.join(near)}" if near else f"the names are {', '.join(known)}"
+        return cls(f"no {kind} is called '{name}'; {hint}")
+
+
+class BadSpec(ResiduaError, ValueError):
+    """A network that cannot be built as described."""
+
+
+class BadInput(ResiduaError, ValueError):
+    """A tensor or a picture that this network cannot take."""
+
+
+class BadData(ResiduaError):
+    """A folder, a table or a file of the data that cannot be used."""
+
+
+class BadRun(ResiduaError):
+    """A run folder or a model file that cannot be read, resumed or written."""
+
+
+class Diverged(ResiduaError):
+    """A loss that is no longer finite."""
+
+
+class Interrupted(ResiduaError):
+    """A run that was asked to stop and saved itself first."""
+
+
+class MissingExtra(ResiduaError, ImportError):
+    """An optional package that is not installed."""
