@@ -1,14 +1,14 @@
 """Every exception that Residua raises on purpose.
 
-    ResiduaError            a mistake that its message explains: what was given, the rule, the next step
-      UnknownName           a name that is in no table; the nearest names are in the message
-      BadSpec               a network that cannot be built as described
-      BadInput              a tensor or a picture that this network cannot take
-      BadData               a folder, a table or a file of the data that cannot be used
-      BadRun                a run folder or a model file that cannot be read, resumed or written
-      Diverged              a loss that is no longer finite
-      Interrupted           a run that was asked to stop and saved itself first
-      MissingExtra          an optional package that is not installed
+ResiduaError            a mistake that its message explains: what was given, the rule, the next step
+  UnknownName           a name that is in no table; the nearest names are in the message
+  BadSpec               a network that cannot be built as described
+  BadInput              a tensor or a picture that this network cannot take
+  BadData               a folder, a table or a file of the data that cannot be used
+  BadRun                a run folder or a model file that cannot be read, resumed or written
+  Diverged              a loss that is no longer finite
+  Interrupted           a run that was asked to stop and saved itself first
+  MissingExtra          an optional package that is not installed
 """
 
 from collections.abc import Iterable

@@ -1,0 +1,44 @@
+"""Convolution, normalisation and activation as the papers of this library use them."""
+
+from typing import Literal, assert_never
+
+from torch import nn
+
+Norm = Literal["batch", "group", "none"]
+
+
+def convolution(
+    carried: int, learned: int, *, kernel: int = 3, stride: int = 1, groups: int = 1, bias: bool = False
+) -> nn.Conv2d:
+    """Return a convolution that keeps the size at stride 1 (padding of half the kernel).
+
+    >>> convolution(3, 16).weight.shape
+    torch.Size([16, 3, 3, 3])
+    """
+    padding = kernel // 2
+    return nn.Conv2d(carried, learned, kernel, stride=stride, padding=padding, groups=groups, bias=bias)
+
+
+def normalisation(norm: Norm, channels: int) -> nn.Module:
+    """Return the normalisation of that name over `channels`; "none" is the identity.
+
+    "batch" is Ioffe & Szegedy 2015 (arXiv:1502.03167); "group" is Wu & He 2018 (arXiv:1803.08494) with 32
+    groups, or the largest power of two below it that divides the channels.
+
+    >>> normalisation("group", 48).num_groups
+    16
+    """
+    match norm:
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "group":
+            return nn.GroupNorm(max(g for g in (1, 2, 4, 8, 16, 32) if channels % g == 0), channels)
+        case "none":
+            return nn.Identity()
+        case _:
+            assert_never(norm)
+
+
+def activation() -> nn.ReLU:
+    """Return a ReLU that leaves its input alone: in place it would rewrite what a shortcut carries."""
+    return nn.ReLU()
