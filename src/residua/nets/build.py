@@ -74,8 +74,8 @@ def resized(spec: Spec, *, classes: int | None, in_channels: int | None) -> Spec
 def initialise(network: nn.Module) -> None:
     """Draw the weights of every convolution and linear layer; norms and scales keep what their builder set.
 
-    Convolutions take He's normal over fan-out, as in the residual networks' papers; linear layers a uniform over
-    fan-in, which keeps the first loss near log(classes); biases are 0.
+    Convolutions take He's normal over fan-out, as in the residual networks' papers; linear layers a uniform
+    over fan-in, which keeps the first loss near log(classes); biases are 0.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

@@ -38,7 +38,7 @@ def macs(network: nn.Module, *, in_channels: int, image_size: int) -> int:
             total += math.prod(output.shape[1:-1]) * module.weight.numel()
 
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]  # type: ignore[arg-type]  # torch: any callable
+    hooks = [layer.register_forward_hook(count) for layer in layers]
     was_training = network.training
     try:
         device = next(network.parameters()).device

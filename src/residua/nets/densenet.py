@@ -30,7 +30,7 @@ def densenet(spec: DenseNetSpec) -> Network:
 
 
 def layer(carried: int, spec: DenseNetSpec) -> Chain:
-    """Return what adds `growth` channels: BN, ReLU, 3 × 3 convolution, with a 1 × 1 before it in a bottleneck."""
+    """Return what adds `growth` channels: BN, ReLU, 3 × 3 convolution; a bottleneck has a 1 × 1 first."""
     inner = 4 * spec.growth
     convolutions = (
         [convolution(carried, inner, kernel=1), convolution(inner, spec.growth)]

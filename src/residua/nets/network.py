@@ -61,6 +61,6 @@ def refuse_misfit(spec: Spec, *, channels: int | None, size: tuple[int, ...]) ->
     least = 1 if isinstance(spec, UNetSpec) else stride(spec)
     if min(size) < least:
         raise BadInput(
-            f"images of {size[0]} × {size[1]} pixels; this network halves them down and needs {least} × {least}. "
-            "Enlarge them, or take a network for small images, such as resnet20_cifar"
+            f"images of {size[0]} × {size[1]} pixels; this network halves them "
+            f"down and needs {least} × {least}. Enlarge them, or take a network for small images, such as resnet20_cifar"
         )

@@ -1,7 +1,7 @@
 """The known networks: one literal table, and the families whose depth is part of the name.
 
-Importing this loads no PyTorch. The counts are kept here so that listing needs none either; a test builds every
-row and compares.
+Importing this loads no PyTorch. The counts are kept here so that listing needs none either; a test builds
+every row and compares.
 """
 
 import re
@@ -50,8 +50,13 @@ def vgg(*repeats: int, norm: bool = False) -> PlainSpec:
 
 def imagenet_resnet(*depths: int, basic: bool = False, groups: int = 1, widen: float = 1) -> ResNetSpec:
     """Return a residual network for large images: four stages of so many blocks."""
-    block = "basic" if basic else "bottleneck"
-    return ResNetSpec(depths=depths, widths=(64, 128, 256, 512), block=block, groups=groups, widen=widen)
+    return ResNetSpec(
+        depths=depths,
+        widths=(64, 128, 256, 512),
+        block="basic" if basic else "bottleneck",
+        groups=groups,
+        widen=widen,
+    )
 
 
 def cifar_resnet(depth: int) -> ResNetSpec:
@@ -119,7 +124,12 @@ def encoded_unet(encoder: ResNetSpec) -> UNetSpec:
     return UNetSpec(widths=(256, 128, 64, 32, 16), norm="batch", encoder=encoder)
 
 
+RESNEXT50 = imagenet_resnet(3, 4, 6, 3, groups=32, widen=2)
 PAPER_UNET = UNetSpec(widths=(64, 128, 256, 512, 1024), in_channels=1)
+ADDITIVE_UNET = msgspec.structs.replace(PAPER_UNET, join="sum")
+RESNET18 = imagenet_resnet(2, 2, 2, 2, basic=True)
+RESNET34 = imagenet_resnet(3, 4, 6, 3, basic=True)
+RESNET50 = imagenet_resnet(3, 4, 6, 3)
 
 # fmt: off
 PRESETS: Final[Mapping[str, Preset]] = {
@@ -136,13 +146,13 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "plain44": Preset(cifar_plain(44), HE, 32, 658_586, 97_174_144),
     "plain56": Preset(cifar_plain(56), HE, 32, 853_018, 125_485_696),
     "plain110": Preset(cifar_plain(110), HE, 32, 1_727_962, 252_887_680),
-    "resnet18": Preset(imagenet_resnet(2, 2, 2, 2, basic=True), HE, 224, 11_689_512, 1_814_073_344),
-    "resnet34": Preset(imagenet_resnet(3, 4, 6, 3, basic=True), HE, 224, 21_797_672, 3_663_761_408),
-    "resnet50": Preset(imagenet_resnet(3, 4, 6, 3), HE, 224, 25_557_032, 4_089_184_256),
+    "resnet18": Preset(RESNET18, HE, 224, 11_689_512, 1_814_073_344),
+    "resnet34": Preset(RESNET34, HE, 224, 21_797_672, 3_663_761_408),
+    "resnet50": Preset(RESNET50, HE, 224, 25_557_032, 4_089_184_256),
     "resnet101": Preset(imagenet_resnet(3, 4, 23, 3), HE, 224, 44_549_160, 7_801_405_440),
     "resnet152": Preset(imagenet_resnet(3, 8, 36, 3), HE, 224, 60_192_808, 11_513_626_624),
     "wide_resnet50_2": Preset(imagenet_resnet(3, 4, 6, 3, widen=2), WIDE, 224, 68_883_240, 11_398_021_120),
-    "resnext50_32x4d": Preset(imagenet_resnet(3, 4, 6, 3, groups=32, widen=2), XIE, 224, 25_028_904, 4_230_479_872),
+    "resnext50_32x4d": Preset(RESNEXT50, XIE, 224, 25_028_904, 4_230_479_872),
     "resnet20_cifar": Preset(cifar_resnet(20), HE, 32, 269_722, 40_551_040),
     "resnet32_cifar": Preset(cifar_resnet(32), HE, 32, 464_154, 68_862_592),
     "resnet44_cifar": Preset(cifar_resnet(44), HE, 32, 658_586, 97_174_144),
@@ -161,10 +171,10 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "densenet_bc250_k24": Preset(cifar_densenet_bc(250, 24), HUANG, 32, 15_324_406, 5_418_785_724),
     "densenet_bc190_k40": Preset(cifar_densenet_bc(190, 40), HUANG, 32, 25_624_430, 9_301_945_740),
     "unet": Preset(PAPER_UNET, UNET, 256, 31_030_658, 48_096_083_968),
-    "unet_additive": Preset(msgspec.structs.replace(PAPER_UNET, join="sum"), UNET, 256, 27_897_218, 38_432_407_552),
-    "unet_resnet18": Preset(encoded_unet(imagenet_resnet(2, 2, 2, 2, basic=True)), UNET, 256, 14_328_098, 5_390_729_216),
-    "unet_resnet34": Preset(encoded_unet(imagenet_resnet(3, 4, 6, 3, basic=True)), UNET, 256, 24_436_258, 7_806_648_320),
-    "unet_resnet50": Preset(encoded_unet(imagenet_resnet(3, 4, 6, 3)), UNET, 256, 32_520_994, 10_625_220_608),
+    "unet_additive": Preset(ADDITIVE_UNET, UNET, 256, 27_897_218, 38_432_407_552),
+    "unet_resnet18": Preset(encoded_unet(RESNET18), UNET, 256, 14_328_098, 5_390_729_216),
+    "unet_resnet34": Preset(encoded_unet(RESNET34), UNET, 256, 24_436_258, 7_806_648_320),
+    "unet_resnet50": Preset(encoded_unet(RESNET50), UNET, 256, 32_520_994, 10_625_220_608),
 }
 # fmt: on
 

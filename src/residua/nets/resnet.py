@@ -61,7 +61,7 @@ def trunk(spec: ResNetSpec) -> dict[str, nn.Module]:
 
 
 def stem(carried: int, learned: int, *, kind: Stem, norm: Norm, bare: bool) -> Chain:
-    """Return what comes before the stages: for small images one convolution, for large ones a quarter of the size.
+    """Return what comes before the stages: one convolution, or for large images a step to a quarter of the size.
 
     Args:
         carried: channels of the images.
@@ -92,7 +92,7 @@ def classifier(carried: int, classes: int) -> Chain:
 @final
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What one block takes and does: channels in, channels inside, stride, and its rate of stochastic depth."""
+    """What one block takes and does: channels in and inside, stride, and its rate of stochastic depth."""
 
     carried: int
     width: int

@@ -70,9 +70,7 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
 
     def __post_init__(self) -> None:
         if len(self.depths) != len(self.widths) or not self.depths or min(self.depths) < 1:
-            raise BadSpec(
-                f"depths {self.depths} and widths {self.widths}: give one of each, at least 1, for every stage"
-            )
+            raise BadSpec(f"depths {self.depths} and widths {self.widths}: give one of each for every stage")
         if self.zero_init and (self.norm == "none" or self.order not in ("original", "relu_preact")):
             raise BadSpec(
                 f"zero_init starts the norm that closes a branch at 0, and order {self.order} with norm "
@@ -137,12 +135,13 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
         halvings = stride(self.encoder).bit_length() - 1
         if len(self.widths) != halvings:
             raise BadSpec(
-                f"{len(self.widths)} widths for the way up from an encoder that halves the size {halvings} times; "
-                "give one for each halving, coarse to fine"
+                f"{len(self.widths)} widths for the way up from an encoder that halves the size "
+                f"{halvings} times; give one for each halving, coarse to fine"
             )
         if self.encoder.in_channels != self.in_channels:
             raise BadSpec(
-                f"an encoder of {self.encoder.in_channels} input channels in a U-Net of {self.in_channels}; give both the same"
+                f"an encoder of {self.encoder.in_channels} input channels in a U-Net of {self.in_channels}; "
+                "give both the same"
             )
 
 

@@ -49,7 +49,7 @@ def encoded(encoder: ResNetSpec, spec: UNetSpec) -> Chain:
 
 
 def levels(encoder: ResNetSpec) -> list[tuple[nn.Module, int]]:
-    """Cut the trunk of a residual network where its size halves; return each piece with the channels it gives."""
+    """Cut the trunk of a residual network where its size halves; return each piece with its channels."""
     parts = trunk(encoder)
     widths = encoder.outputs
     stages = [parts[f"stage{number}"] for number in range(1, len(widths) + 1)]
