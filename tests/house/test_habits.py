@@ -1,0 +1,58 @@
+"""Habits of the house that no linter knows."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.house.tree import FILES, ROOT, kept_files, parsed, where
+
+# Both write code that only runs when something else happens to be there; say the type instead.
+GUESSES = {"eval", "exec", "hasattr"}
+TEXT = {"", ".cff", ".css", ".html", ".js", ".json", ".md", ".py", ".toml", ".txt", ".yml"}
+UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:home|root|Users|work|workspace)/\w")
+ISSUE_NUMBER = re.compile(r"(?i)\b(?:issue|ticket|session) #?\d+\b")
+
+
+def lines(path: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        yield f"{path.relative_to(ROOT)}:{number}", line
+
+
+def saying(pattern: re.Pattern[str]) -> list[str]:
+    texts = [path for path in kept_files() if path.suffix in TEXT]
+    return [place for path in texts for place, line in lines(path) if pattern.search(line)]
+
+
+def test_nothing_is_left_for_later() -> None:
+    assert saying(UNFINISHED) == []
+
+
+def test_no_file_knows_the_machine_it_was_written_on() -> None:
+    assert saying(MACHINE_PATH) == []
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    assert saying(ISSUE_NUMBER) == []
+
+
+def test_types_are_said_and_not_guessed() -> None:
+    calls = [(path, node) for path in FILES for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    guesses = [
+        where(path, node)
+        for path, node in calls
+        if isinstance(node.func, ast.Name) and node.func.id in GUESSES
+    ]
+    assert guesses == []
+
+
+def test_annotations_are_read_when_the_code_is() -> None:
+    """Shapes are checked from annotations, which a `from __future__` import would turn into text."""
+    futures = [
+        where(path, node)
+        for path in FILES
+        for node in parsed(path).body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    ]
+    assert futures == []
