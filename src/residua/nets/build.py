@@ -34,6 +34,7 @@ def build(
 
     Raises:
         UnknownName: no preset of that name; the nearest ones are named.
+        BadSpec: it cannot be built with so many classes or channels.
         BadInput: images of `image_size` are too small for it.
 
     >>> import torch
@@ -71,17 +72,17 @@ def resized(spec: Spec, *, classes: int | None, in_channels: int | None) -> Spec
     return msgspec.structs.replace(spec, **changes)
 
 
-def initialise(network: nn.Module) -> None:
+def initialise(network: Network) -> None:
     """Draw the weights of every convolution and linear layer; norms and scales keep what their builder set.
 
-    Convolutions take He's normal over fan-out, as in the residual networks' papers; linear layers a uniform
-    over fan-in, which keeps the first loss near log(classes); biases are 0.
+    Convolutions take He's normal over fan-out, as in the residual networks' papers. Linear layers and the
+    last layer take a uniform over fan-in, which keeps the first loss near log(classes). Biases are 0.
     """
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(module, nn.Linear):
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear) or (name == "head" and isinstance(module, nn.Conv2d)):
             nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5))
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         else:
             continue
         if module.bias is not None:

@@ -1,11 +1,12 @@
 """A built network: named parts in a row, and the spec they were built from."""
 
+from collections.abc import Sequence
 from typing import final
 
 from torch import Tensor, nn
 
 from residua.errors import BadInput
-from residua.nets.spec import Spec, UNetSpec, stride
+from residua.nets.spec import Spec, smallest, stride
 from residua.parts import Chain, Part
 
 
@@ -28,9 +29,13 @@ class Network(Part):
             self.add_module(name, part)
 
     def forward(self, images: Tensor) -> Tensor:
-        refuse_misfit(
-            self.spec, channels=images.shape[1] if images.ndim == 4 else None, size=images.shape[-2:]
-        )
+        if images.ndim != 4 or not images.is_floating_point():
+            given = f"a tensor of {images.dtype} and shape {tuple(images.shape)}"
+            raise BadInput(
+                f"{given}; a network takes floating point of shape (batch, channels, height, width). "
+                "Scale pictures of bytes to [0, 1] first, and give a single one as image[None]"
+            )
+        refuse_misfit(self.spec, channels=images.shape[1], size=images.shape[-2:])
         for part in self.children():
             images = part(images)
         return images
@@ -41,26 +46,24 @@ class Network(Part):
         return Chain(**{name: part for name, part in self.named_children() if name != "head"})
 
 
-def refuse_misfit(spec: Spec, *, channels: int | None, size: tuple[int, ...]) -> None:
+def refuse_misfit(spec: Spec, *, channels: int, size: Sequence[int]) -> None:
     """Raise `BadInput` for images that a network of this spec cannot take.
 
     Args:
         spec: of the network.
-        channels: of the images; None when they are not a batch of images at all.
+        channels: of the images.
         size: height and width in pixels.
     """
-    if channels is None:
-        raise BadInput(
-            f"a tensor of shape {tuple(size)} at its end; a network takes (batch, channels, height, width)"
-        )
     if channels != spec.in_channels:
         raise BadInput(
             f"images of {channels} channels; this network takes {spec.in_channels}. "
             f"Convert the images, or build it with in_channels={channels}"
         )
-    least = 1 if isinstance(spec, UNetSpec) else stride(spec)
-    if min(size) < least:
+    height, width = size
+    least = smallest(spec)
+    if height < least or width < least:  # one side at a time: an exported program keeps either free
+        other = ", or take a network for small images, such as resnet20_cifar" if least > 4 else ""
         raise BadInput(
-            f"images of {size[0]} × {size[1]} pixels; this network halves them "
-            f"down and needs {least} × {least}. Enlarge them, or take a network for small images, such as resnet20_cifar"
+            f"images of {height} × {width} pixels; this network needs at least {least} × {least}, "
+            f"because it halves them {stride(spec).bit_length() - 1} times. Enlarge them{other}"
         )

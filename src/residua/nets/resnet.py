@@ -6,7 +6,8 @@ grouped: Xie et al. 2016 (arXiv:1611.05431).
 """
 
 from dataclasses import dataclass
-from typing import final
+from itertools import takewhile
+from typing import Final, final
 
 from torch import nn
 
@@ -26,20 +27,19 @@ from residua.parts import (
     wired,
 )
 
-PREACTIVATED = ("relu_preact", "full_preact")
+PREACTIVATED: Final = ("relu_preact", "full_preact")
 
 
 def resnet(spec: ResNetSpec) -> Network:
     """Build a residual network, or with `join="none"` the plain net that differs in nothing else."""
-    parts = trunk(spec)
-    return Network(spec, **parts, head=classifier(spec.outputs[-1], spec.classes))
+    return Network(spec, **trunk(spec), head=classifier(spec.outputs[-1], spec.classes))
 
 
 def trunk(spec: ResNetSpec) -> dict[str, nn.Module]:
     """Return the stem and the stages, and what closes them, by name."""
-    preactivated = spec.order in PREACTIVATED
+    bare = spec.order in PREACTIVATED
     parts: dict[str, nn.Module] = {
-        "stem": stem(spec.in_channels, spec.stem_width, kind=spec.stem, norm=spec.norm, bare=preactivated)
+        "stem": stem(spec.in_channels, spec.stem_width, kind=spec.stem, norm=spec.norm, bare=bare)
     }
     carried, index = spec.stem_width, 0
     for number, (depth, width) in enumerate(zip(spec.depths, spec.widths, strict=True), start=1):
@@ -51,17 +51,16 @@ def trunk(spec: ResNetSpec) -> dict[str, nn.Module]:
             blocks.append(block(shape, spec))
             carried = width * spec.expansion
         parts[f"stage{number}"] = Chain(*blocks)
-    if preactivated:
-        parts["close"] = (
-            Chain(norm=normalisation(spec.norm, carried), relu=activation())
-            if spec.order == "full_preact" and spec.norm != "none"
-            else Chain(relu=activation())
-        )
+    match spec.order:
+        case "full_preact" if spec.norm != "none":
+            parts["close"] = Chain(norm=normalisation(spec.norm, carried), relu=activation())
+        case "full_preact" | "relu_preact":
+            parts["close"] = Chain(relu=activation())
     return parts
 
 
 def stem(carried: int, learned: int, *, kind: Stem, norm: Norm, bare: bool) -> Chain:
-    """Return what comes before the stages: one convolution, or for large images a step to a quarter of the size.
+    """Return what comes before the stages: one convolution, or for large images a step to a quarter.
 
     Args:
         carried: channels of the images.
@@ -102,7 +101,22 @@ class Shape:
 
 def block(shape: Shape, spec: ResNetSpec) -> nn.Module:
     """Return one block: a branch, its shortcut, and what this order puts after the merge."""
-    learned = shape.width * spec.expansion
+    order, learned = spec.order, shape.width * spec.expansion
+    branch = learning(shape, spec)
+    if spec.join == "none":
+        return closing(Chain(**branch), name="branch", channels=learned, order=order, norm=spec.norm)
+    norm: Norm = "none" if order in PREACTIVATED else spec.norm
+    carry = shortcut(spec.shortcut, shape.carried, learned, stride=shape.stride, norm=norm)
+    if order in PREACTIVATED and isinstance(carry, Chain):
+        # What precedes the first convolution serves a projection too, as in the authors' code; only a
+        # shortcut without weights carries what the last sum left.
+        shared = {name: branch.pop(name) for name in list(takewhile(lambda name: name != "conv1", branch))}
+        return Chain(**shared, sum=Sum(Chain(**branch), carry))
+    return closing(Sum(Chain(**branch), carry), name="sum", channels=learned, order=order, norm=spec.norm)
+
+
+def learning(shape: Shape, spec: ResNetSpec) -> dict[str, nn.Module]:
+    """Return the parts of a branch by name: its convolutions in this order, and what closes it."""
     convolutions = bottleneck(shape, spec) if spec.block == "bottleneck" else basic(shape, spec)
     branch = wired(convolutions, order=spec.order, norm=spec.norm)
     if spec.zero_init:
@@ -111,25 +125,7 @@ def block(shape: Shape, spec: ResNetSpec) -> nn.Module:
         branch["scale"] = Scale(0.0)
     if shape.drop:
         branch["drop"] = StochasticDepth(shape.drop)
-    if spec.join == "none":
-        return closing(Chain(**branch), name="branch", channels=learned, order=spec.order, norm=spec.norm)
-
-    changes = shape.stride != 1 or shape.carried != learned
-    projected = spec.shortcut == "C" or (spec.shortcut == "B" and changes)
-    if spec.order in PREACTIVATED and projected:
-        # Norm and ReLU serve both legs where the shortcut projects, as in the authors' code.
-        shared = {
-            name: branch.pop(name)
-            for name in ("norm1", "relu1")
-            if spec.order == "full_preact" and name in branch
-        }
-        carry = shortcut(spec.shortcut, shape.carried, learned, stride=shape.stride, norm="none")
-        return Chain(**shared, sum=Sum(Chain(**branch), carry))
-    norm: Norm = "none" if spec.order in PREACTIVATED else spec.norm
-    carry = shortcut(spec.shortcut, shape.carried, learned, stride=shape.stride, norm=norm)
-    return closing(
-        Sum(Chain(**branch), carry), name="sum", channels=learned, order=spec.order, norm=spec.norm
-    )
+    return branch
 
 
 def basic(shape: Shape, spec: ResNetSpec) -> list[nn.Conv2d]:

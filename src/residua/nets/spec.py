@@ -1,15 +1,22 @@
 """What a network is, as data: a frozen record for each family, saved as JSON beside the weights.
 
 The records are msgspec structures rather than dataclasses because a tagged union of them reads back from
-JSON as the right family.
+JSON as the right family. What cannot be built is refused when the record is made.
+
+The names of norms, orders and shortcuts are those of `residua.parts`; they stand here a second time because
+importing the parts loads PyTorch, and listing networks must not.
 """
 
+from collections.abc import Mapping
 from typing import Literal, assert_never
 
 import msgspec
 
 from residua.errors import BadSpec
 
+Norm = Literal["batch", "group", "none"]
+Order = Literal["original", "norm_after_sum", "relu_before_sum", "relu_preact", "full_preact"]
+Shortcut = Literal["A", "B", "C"]
 Stem = Literal["cifar", "imagenet"]
 
 
@@ -24,11 +31,16 @@ class PlainSpec(msgspec.Struct, frozen=True, kw_only=True, tag="plain", tag_fiel
     """
 
     widths: tuple[tuple[int, ...], ...]
-    norm: Literal["batch", "group", "none"] = "none"
+    norm: Norm = "none"
     hidden: int = 4096
     dropout: float = 0.5
     in_channels: int = 3
     classes: int = 1000
+
+    def __post_init__(self) -> None:
+        least = min((min(widths, default=0) for widths in self.widths), default=0)
+        refuse_none({"widths": least, "hidden": self.hidden}, of=self)
+        refuse_rate("dropout", self.dropout)
 
 
 class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_field="family"):
@@ -54,12 +66,12 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
     depths: tuple[int, ...]
     widths: tuple[int, ...]
     block: Literal["basic", "bottleneck"] = "basic"
-    order: Literal["original", "norm_after_sum", "relu_before_sum", "relu_preact", "full_preact"] = "original"
+    order: Order = "original"
     join: Literal["sum", "none"] = "sum"
-    shortcut: Literal["A", "B", "C"] = "B"
+    shortcut: Shortcut = "B"
     stem: Stem = "imagenet"
     stem_width: int = 64
-    norm: Literal["batch", "group", "none"] = "batch"
+    norm: Norm = "batch"
     groups: int = 1
     widen: float = 1
     stochastic_depth: float = 0
@@ -69,12 +81,38 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
     classes: int = 1000
 
     def __post_init__(self) -> None:
-        if len(self.depths) != len(self.widths) or not self.depths or min(self.depths) < 1:
-            raise BadSpec(f"depths {self.depths} and widths {self.widths}: give one of each for every stage")
+        least = min((*self.depths, *self.widths), default=0)
+        refuse_none(
+            {"depths and widths": least, "stem_width": self.stem_width, "groups": self.groups}, of=self
+        )
+        refuse_rate("stochastic_depth", self.stochastic_depth)
+        if len(self.depths) != len(self.widths):
+            raise BadSpec(f"depths {self.depths} and widths {self.widths}; give one of each for every stage")
+        self._refuse_idle_shape()
+        self._refuse_dead_start()
+
+    def _refuse_idle_shape(self) -> None:
+        if self.block == "basic" and (self.groups, self.widen) != (1, 1):
+            raise BadSpec(
+                f"groups={self.groups} and widen={self.widen:g} on basic blocks; both shape the middle of a "
+                "bottleneck. Take block='bottleneck', or larger widths"
+            )
+        middles = [int(width * self.widen) for width in self.widths]
+        if any(middle < 1 or middle % self.groups for middle in middles):
+            raise BadSpec(
+                f"bottlenecks of {middles} channels in {self.groups} groups; the groups must divide them"
+            )
+
+    def _refuse_dead_start(self) -> None:
+        if self.join == "none" and (self.zero_init or self.skip_init or self.stochastic_depth):
+            raise BadSpec(
+                "zero_init, skip_init and stochastic_depth silence a branch, and with join='none' nothing "
+                "goes past it. Leave them out, or take join='sum'"
+            )
         if self.zero_init and (self.norm == "none" or self.order not in ("original", "relu_preact")):
             raise BadSpec(
-                f"zero_init starts the norm that closes a branch at 0, and order {self.order} with norm "
-                f"{self.norm} has none there; use skip_init"
+                f"zero_init with order '{self.order}' and norm '{self.norm}'; it starts at 0 the norm that "
+                "closes a branch, and there is none. Take skip_init"
             )
 
     @property
@@ -111,6 +149,15 @@ class DenseNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="densenet", ta
     in_channels: int = 3
     classes: int = 1000
 
+    def __post_init__(self) -> None:
+        least = min(self.depths, default=0)
+        refuse_none({"depths": least, "growth": self.growth, "stem_width": self.stem_width}, of=self)
+        refuse_rate("dropout", self.dropout)
+        if not 0 < self.compression <= 1:
+            raise BadSpec(
+                f"compression of {self.compression:g}; it is a share of the channels, above 0 up to 1"
+            )
+
 
 class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field="family"):
     """A U-Net: what goes down comes up again, joined at every size with what was there before.
@@ -124,12 +171,13 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
 
     widths: tuple[int, ...]
     join: Literal["concat", "sum", "none"] = "concat"
-    norm: Literal["batch", "group", "none"] = "none"
+    norm: Norm = "none"
     encoder: ResNetSpec | None = None
     in_channels: int = 3
     classes: int = 2
 
     def __post_init__(self) -> None:
+        refuse_none({"widths": min(self.widths, default=0)}, of=self)
         if self.encoder is None:
             return
         halvings = stride(self.encoder).bit_length() - 1
@@ -148,6 +196,19 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
 Spec = PlainSpec | ResNetSpec | DenseNetSpec | UNetSpec
 
 
+def refuse_none(counts: Mapping[str, int], *, of: Spec) -> None:
+    """Raise `BadSpec` for a count below 1, among these and those that every spec has."""
+    for name, count in {**counts, "in_channels": of.in_channels, "classes": of.classes}.items():
+        if count < 1:
+            raise BadSpec(f"{name} of {count}; there must be at least 1")
+
+
+def refuse_rate(name: str, rate: float) -> None:
+    """Raise `BadSpec` for a rate that is not a share in [0, 1)."""
+    if not 0 <= rate < 1:
+        raise BadSpec(f"{name} of {rate:g}; it is a share, at least 0 and below 1")
+
+
 def stride(spec: Spec) -> int:
     """Return how many times smaller than the input the smallest feature map is, on a side.
 
@@ -161,5 +222,28 @@ def stride(spec: Spec) -> int:
             return int(2 ** (len(spec.depths) - 1)) * (4 if spec.stem == "imagenet" else 1)
         case UNetSpec():
             return stride(spec.encoder) if spec.encoder else int(2 ** (len(spec.widths) - 1))
+        case _:
+            assert_never(spec)
+
+
+def smallest(spec: Spec) -> int:
+    """Return the side in pixels of the smallest image that every halving still finds something to halve in.
+
+    A pooling drops the pixel left over, so it needs two; a convolution at stride 2 rounds up, and below two
+    pixels its stage would see one pixel and a frame of zeros. A U-Net pads what it gets.
+
+    >>> smallest(ResNetSpec(depths=(2, 2, 2, 2), widths=(64, 128, 256, 512)))
+    17
+    """
+    match spec:
+        case PlainSpec():
+            return stride(spec)
+        case ResNetSpec():
+            return stride(spec) // 2 + 1
+        case DenseNetSpec():
+            pooled = int(2 ** (len(spec.depths) - 1))
+            return stride(spec) // pooled * (pooled - 1) + 1
+        case UNetSpec():
+            return 1
         case _:
             assert_never(spec)

@@ -35,7 +35,7 @@ class Chain(Part):
         return x
 
     def __iter__(self) -> Iterator[nn.Module]:
-        return iter(self._modules.values())  # type: ignore[arg-type]  # torch allows None here, a chain does not
+        return (part for _, part in self._parts())
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -45,5 +45,9 @@ class Chain(Part):
         if isinstance(key, str):
             return self.get_submodule(key)
         if isinstance(key, slice):
-            return Chain(**dict(list(self.named_children())[key]))
+            return Chain(**dict(list(self._parts())[key]))
         return list(self)[key]
+
+    def _parts(self) -> Iterator[tuple[str, nn.Module]]:
+        # `named_children` would leave out a part that stands in the chain a second time.
+        return ((name, part) for name, part in self._modules.items() if part is not None)

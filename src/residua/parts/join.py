@@ -47,6 +47,9 @@ class Join(Part, ABC):
 class Sum(Join):
     """Add what was learned to what was carried: ResNet (He et al. 2015, arXiv:1512.03385).
 
+    Raises:
+        BadSpec: the legs bring different shapes; from the call.
+
     >>> import torch
     >>> from torch import nn
     >>> Sum(nn.Conv2d(8, 8, 3, padding=1))(torch.zeros(2, 8, 4, 4)).shape
@@ -54,10 +57,14 @@ class Sum(Join):
     """
 
     def merge(self, carried: Carried, learned: Learned) -> Tensor:
-        # PyTorch would broadcast a branch of one channel without a word.
-        if carried.shape[1] != learned.shape[1]:
-            legs = f"the shortcut carries {carried.shape[1]} channels and the branch {learned.shape[1]}"
-            raise BadSpec(f"{legs}; a Sum needs as many in both. Give the shortcut a projection")
+        if (
+            carried.shape != learned.shape
+        ):  # PyTorch would broadcast one channel, or one pixel, without a word
+            legs = f"the shortcut brings {tuple(carried.shape)} and the branch {tuple(learned.shape)}"
+            raise BadSpec(
+                f"{legs}; a Sum needs the same shape from both. Give it a shortcut with the channels and the "
+                "stride of the branch: `residua.parts.shortcut` makes one"
+            )
         return carried + learned
 
     @staticmethod

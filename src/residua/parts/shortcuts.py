@@ -8,6 +8,7 @@ from typing import Literal, assert_never, final
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from residua.errors import BadSpec
 from residua.parts.chain import Chain
 from residua.parts.layers import Norm, convolution, normalisation
 from residua.parts.part import Part
@@ -22,6 +23,9 @@ class PadChannels(Part):
     The zeros are split between front and back, as in the common CIFAR implementations, so that their
     weights can be read.
 
+    Raises:
+        BadSpec: there are fewer channels after it than before.
+
     >>> import torch
     >>> PadChannels(16, 32, stride=2)(torch.ones(1, 16, 8, 8)).shape
     torch.Size([1, 32, 4, 4])
@@ -29,6 +33,11 @@ class PadChannels(Part):
 
     def __init__(self, carried: int, learned: int, *, stride: int) -> None:
         super().__init__()
+        if learned < carried:
+            raise BadSpec(
+                f"shortcut A from {carried} channels to {learned}; it can only add channels. "
+                "Take B, which projects"
+            )
         self.stride = stride
         self.front = (learned - carried) // 2
         self.back = learned - carried - self.front

@@ -1,0 +1,65 @@
+"""Weights from a file that another program wrote, without running anything the file says."""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from residua.errors import BadRun
+
+NESTED: Final = ("state_dict", "model")  # where training scripts keep the weights among other things
+CODE: Final = re.compile(r"GLOBAL ([\w.]+)")
+ADVICE: Final = "Save the state dict alone, as safetensors or with torch.save(model.state_dict(), file)"
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a safetensors file or of a state dict that `torch.save` wrote.
+
+    Raises:
+        BadRun: the file is not there, is neither, or is a pickle that would run code; none is ever run.
+
+    >>> read_weights(Path("nowhere.pt"))
+    Traceback (most recent call last):
+    residua.errors.BadRun: nowhere.pt cannot be read: No such file or directory
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+        # A safetensors file is the length of its header in eight bytes, then the header, which is JSON.
+        state = safetensors.torch.load_file(path) if start[8:] == b"{" else unpickled(path)
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise BadRun(f"{path} is a damaged safetensors file: {error}. Fetch or export it again") from error
+    others = sorted(str(name) for name, value in state.items() if not isinstance(value, Tensor))
+    if others or not state:
+        what = f"holds {', '.join(others[:3])} beside or instead of tensors" if others else "holds nothing"
+        raise BadRun(f"{path} {what}; weights are tensors by name. {ADVICE}")
+    return {str(name): tensor.detach() for name, tensor in state.items()}
+
+
+def unpickled(path: Path) -> Mapping[str, Tensor]:
+    """Return the state dict in a file that `torch.save` wrote, refusing any other Python object."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = CODE.search(str(error))
+        if named is None:
+            raise BadRun(f"{path} is neither safetensors nor written by torch.save. {ADVICE}") from error
+        raise BadRun(
+            f"{path} would run code to be read ({named[1]}), and was refused; nothing was run. {ADVICE}"
+        ) from error
+    except (EOFError, RuntimeError, ValueError, KeyError) as error:
+        raise BadRun(f"{path} is damaged or was not written by torch.save. {ADVICE}") from error
+    for key in NESTED:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping):
+        raise BadRun(f"{path} holds a {type(content).__name__}; weights are tensors by name. {ADVICE}")
+    return content
