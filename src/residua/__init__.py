@@ -1,1 +1,41 @@
+"""Residua: build residual networks, train them on your own images, and see why they train.
 
+Names are loaded when they are used, so that the command line can list its verbs without PyTorch.
+
+>>> import residua
+>>> residua.build("resnet20_cifar", classes=5).spec.classes
+5
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from residua.nets.build import build
+    from residua.nets.presets import PRESETS, spec
+    from residua.runs import load_model
+    from residua.training import Settings, evaluate, predict, resume, train
+
+__all__ = ["PRESETS", "Settings", "build", "evaluate", "load_model", "predict", "resume", "spec", "train"]
+
+_HOMES: Final = {
+    "PRESETS": "residua.nets.presets",
+    "Settings": "residua.training",
+    "build": "residua.nets.build",
+    "evaluate": "residua.training",
+    "load_model": "residua.runs",
+    "predict": "residua.training",
+    "resume": "residua.training",
+    "spec": "residua.nets.presets",
+    "train": "residua.training",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'residua' has no name '{name}'; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

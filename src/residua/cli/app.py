@@ -1,0 +1,53 @@
+"""`residua`: the verbs, and what happens to a mistake.
+
+Verbs are loaded when they are used: listing them loads no PyTorch.
+"""
+
+import signal
+import sys
+
+import cyclopts
+from rich.console import Console
+
+from residua.errors import Interrupted, ResiduaError
+
+WRONG_USE = 2
+INTERRUPTED = 128 + signal.SIGINT
+
+app = cyclopts.App(
+    name="residua",
+    help="Build residual networks, train them on your own images, and see why they train.",
+    help_epilogue="Begin with `residua train digits`, then `residua train FOLDER` on your own pictures.",
+    version_flags=["--version"],
+)
+app.command("residua.cli.train:train", name="train", help="Train a classifier on a folder of photos.")
+app.command("residua.cli.resume:resume", name="resume", help="Go on with a run that was stopped.")
+app.command("residua.cli.evaluate:evaluate", name="evaluate", help="Score a trained network on pictures.")
+app.command("residua.cli.predict:predict", name="predict", help="Say what is in single pictures.")
+app.command("residua.cli.models:models", name="models", help="List the networks.")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is a sentence, not a traceback.
+
+    Exit codes: 0 done, 1 the answer is no, 2 wrong use, 130 interrupted.
+    """
+    errors = Console(stderr=True, highlight=False)
+    try:
+        code = app(exit_on_error=False, print_error=False, result_action="return_value")
+    except cyclopts.CycloptsError as error:
+        errors.print(f"residua: {error}", style="bold", markup=False)
+        errors.print("`residua --help` lists the verbs, `residua VERB --help` their options", markup=False)
+        sys.exit(WRONG_USE)
+    except Interrupted as error:
+        errors.print(f"residua: {error}", markup=False, soft_wrap=True)
+        sys.exit(INTERRUPTED)
+    except ResiduaError as error:
+        errors.print(f"residua: {error}", style="bold", markup=False, soft_wrap=True)
+        sys.exit(WRONG_USE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output, `head` say, has enough
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code or 0)

@@ -1,0 +1,40 @@
+"""`residua train`: from a folder of photos to a trained network."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from residua import training
+from residua.cli.outcome import close
+from residua.cli.progress import Display
+from residua.training import Settings
+
+Flat = Annotated[Settings, Parameter(name="*")]
+
+
+def train(
+    data: str,
+    *,
+    settings: Flat = Settings(),  # noqa: B008  # frozen
+    run: str | None = None,
+    skip_bad: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Train a classifier, evaluate it, and write a run folder with a report.
+
+    What is not set is chosen by the data and the machine, said, and written down.
+
+    Args:
+        data: "digits", a folder of class folders (in train/, val/, test/ or not), or a .csv / .parquet table.
+        settings: of the training.
+        run: name or path of the run folder; by default one under runs/.
+        skip_bad: leave out pictures that cannot be read instead of stopping.
+        as_json: the result as JSON on standard output, the progress on standard error.
+    """
+    console = Console(stderr=as_json)
+    with Display(console) as display:
+        done, evaluation = training.train(
+            data, settings, run=run, skip_bad=skip_bad, show=display.show, announce=display.announce
+        )
+    close(console, done, evaluation, as_json=as_json)

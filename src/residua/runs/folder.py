@@ -1,0 +1,143 @@
+"""The folder of a run: where each thing is, and who may write there."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import msgspec
+
+from residua.errors import BadRun
+from residua.files import write_text
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run by its folder.
+
+    >>> Run(Path("runs/digits")).metrics.name
+    'metrics.jsonl'
+    """
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The recipe, and who chose what."""
+        return self.folder / "config.json"
+
+    @property
+    def environment(self) -> Path:
+        """What it ran on."""
+        return self.folder / "environment.json"
+
+    @property
+    def data(self) -> Path:
+        """What was read."""
+        return self.folder / "data.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The measurements, one a line."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Everything needed to go on."""
+        return self.folder / "checkpoints"
+
+    @property
+    def evaluation(self) -> Path:
+        """Scores by split, and pictures of the worst mistakes."""
+        return self.folder / "evaluation"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+
+def new_run(name: str | None, *, stem: str) -> Run:
+    """Make the folder of a new run.
+
+    Args:
+        name: a path, or a bare name under `runs/`; None for the first free `runs/STEM`, `runs/STEM-2`, ...
+        stem: what to call it when no name is given.
+
+    Raises:
+        BadRun: a run is there already, or the folder cannot be made.
+    """
+    if name is None:
+        stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+        number = 1
+        while (folder := Path("runs") / (stem if number == 1 else f"{stem}-{number}")).exists():
+            number += 1
+    else:
+        folder = Path(name) if Path(name).parent != Path() else Path("runs") / name
+        if (folder / "config.json").exists():
+            raise BadRun(
+                f"{folder} holds a run already; go on with it by `residua resume {folder}`, "
+                "or choose another name with --run"
+            )
+        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+            raise BadRun(f"{folder} is there and is not an empty folder; choose another name with --run")
+    run = Run(folder)
+    try:
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRun(f"{folder} cannot be made: {error.strerror}; choose another place with --run") from error
+    return run
+
+
+def open_run(path: str | Path) -> Run:
+    """Open the folder of a run: a path, or a bare name under `runs/`.
+
+    Raises:
+        BadRun: there is no run.
+    """
+    for folder in (Path(path), Path("runs") / path):
+        if (folder / "config.json").exists():
+            return Run(folder)
+    known = sorted(found.parent.name for found in Path("runs").glob("*/config.json"))
+    hint = (
+        f"the runs here are {', '.join(known)}"
+        if known
+        else "there is no run here yet; `residua train` makes one"
+    )
+    raise BadRun(f"{path} is not the folder of a run (it holds no config.json); {hint}")
+
+
+@contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Hold a run for writing; the system lets go of it however the process ends.
+
+    Raises:
+        BadRun: another process holds it.
+    """
+    try:
+        import fcntl  # not on Windows, where a run is simply not locked
+    except ImportError:
+        yield
+        return
+    with (run.folder / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise BadRun(
+                f"{run.folder} is being written by {holder}; wait for it, or choose another name with --run"
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        yield
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a record as JSON that a person can read."""
+    write_text(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")

@@ -1,0 +1,97 @@
+"""Checkpoints: one file each, whole or not there, and checked when they are read.
+
+The file is safetensors: tensors, and a header of plain text. The header holds the progress and a checksum of
+the tensors' bytes, so a changed byte is found before it becomes a changed weight.
+"""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from residua.errors import BadRun
+from residua.files import replacing
+from residua.training.state import Progress, State
+
+KEPT = 2
+"""How many are kept: if the newest is damaged there is one before it."""
+
+
+def save_checkpoint(folder: Path, state: State) -> Path:
+    """Write the state as `step-000123.safetensors` and remove all but the newest two.
+
+    Raises:
+        BadRun: the disk is full or read-only; the older ones are as they were.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors().items()}
+    header = {"progress": msgspec.json.encode(state.progress).decode(), "checksum": checksum(tensors)}
+    path = folder / f"step-{state.progress.step:06d}.safetensors"
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata=header)
+    for old in checkpoints(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def load_checkpoint(folder: Path, state: State) -> tuple[Path, list[str]]:
+    """Put the newest checkpoint that is whole into `state`.
+
+    Returns:
+        which it was, and a sentence for each newer one that was damaged.
+
+    Raises:
+        BadRun: none is whole.
+    """
+    damaged: list[str] = []
+    for path in checkpoints(folder):
+        try:
+            tensors, progress = read_checkpoint(path)
+            state.load(tensors, progress)
+        except BadRun as error:
+            damaged.append(str(error))
+            continue
+        return path, damaged
+    if damaged:
+        raise BadRun(f"no checkpoint in {folder} can be used: {'; '.join(damaged)}. Start a new run")
+    raise BadRun(f"{folder} holds no checkpoint: the run was stopped before its first one. Start a new run")
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Progress]:
+    """Return the tensors and the progress in a file.
+
+    Raises:
+        BadRun: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+        progress = msgspec.json.decode(header["progress"], type=Progress)
+    except (SafetensorError, OSError, KeyError, msgspec.DecodeError) as error:
+        raise BadRun(f"{path.name} cannot be read ({error})") from error
+    if header.get("checksum") != checksum(tensors):
+        raise BadRun(f"{path.name} is damaged: its checksum is not that of its content")
+    return tensors, progress
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, the newest first."""
+    return sorted(folder.glob("step-*.safetensors"), reverse=True)
+
+
+def checksum(tensors: dict[str, Tensor]) -> str:
+    """Return SHA-256 over names, types, shapes and bytes.
+
+    >>> checksum({"a": torch.zeros(1)}) == checksum({"a": torch.ones(1)})
+    False
+    """
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

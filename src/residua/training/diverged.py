@@ -1,0 +1,50 @@
+"""Where a number stopped being finite first."""
+
+import torch
+from torch import Tensor, nn
+
+
+def first_not_finite(model: nn.Module, images: Tensor) -> str:
+    """Run the model once more and say which layer was the first to give, or to hold, a number that is not finite.
+
+    >>> import torch
+    >>> layer = nn.Linear(2, 2)
+    >>> _ = nn.init.constant_(layer.weight, float("inf"))
+    >>> first_not_finite(nn.Sequential(nn.ReLU(), layer), torch.ones(1, 2))
+    "'1' (Linear): its weight is not finite"
+    """
+    if not images.isfinite().all():
+        return "the pictures themselves: a value in this batch is not finite"
+    found: list[str] = []
+
+    def look(name: str, module: nn.Module, output: Tensor) -> None:
+        if found:
+            return
+        place = f"'{name}' ({type(module).__name__})"
+        for kind, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            if not tensor.isfinite().all():
+                found.append(f"{place}: its {kind} is not finite")
+                return
+        if not output.isfinite().all():
+            found.append(f"{place}: what it gives is not finite")
+
+    leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
+    hooks = [
+        module.register_forward_hook(lambda module, _, output, name=name: look(name, module, output))
+        for name, module in leaves
+    ]
+    try:
+        with torch.no_grad():
+            model(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else "no layer: the loss itself"
+
+
+def first_gradient_not_finite(model: nn.Module) -> str:
+    """Say which parameter, counted from the output, is the first whose gradient is not finite."""
+    for name, parameter in reversed(list(model.named_parameters())):
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            return f"the gradient of '{name}'"
+    return "no gradient"

@@ -1,0 +1,113 @@
+"""Two searches on a copy before training: a learning rate that works, and a batch that fits."""
+
+import copy
+import math
+import os
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from residua.errors import BadInput
+from residua.objective import cross_entropy
+from residua.optim import make_optimizer
+from residua.training.recipe import Recipe
+from residua.training.seed import random_states, set_random_states
+
+LOWEST, HIGHEST, STEPS = 1e-5, 10.0, 100
+
+
+def find_lr(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe) -> float:
+    """Raise the learning rate from 1e-5 to 10 over 100 steps of a copy; return a third of where the loss is lowest.
+
+    The range test of Smith 2015 (arXiv:1506.01186) with a smoothed loss; it ends once the loss is four times its
+    lowest. The model and all random states are as they were.
+
+    Args:
+        model: left as it is.
+        batches: pictures and targets, on the model's device; repeated if they run out.
+        recipe: whose optimiser is tried.
+
+    Raises:
+        BadInput: the loss never falls.
+    """
+    states = random_states()
+    trial = copy.deepcopy(model).train()
+    optimizer = make_optimizer(
+        trial, kind=recipe.optimizer, lr=LOWEST, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    smooth, lowest, best = 0.0, math.inf, LOWEST
+    first = math.nan
+    for step, (images, targets) in zip(range(STEPS), endlessly(batches), strict=False):
+        lr = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        loss = cross_entropy(trial(images), targets, smoothing=recipe.label_smoothing)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        smooth = 0.9 * smooth + 0.1 * loss.item()
+        current = smooth / (1 - 0.9 ** (step + 1))
+        first = current if step == 0 else first
+        if not math.isfinite(current) or current > 4 * lowest:
+            break
+        if current < lowest:
+            lowest, best = current, lr
+    set_random_states(states)
+    if not lowest < first:
+        raise BadInput(
+            "--lr auto found no learning rate at which the loss falls; check the labels, or give one"
+        )
+    return float(f"{best / 3:.2g}")
+
+
+def endlessly(batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Repeat the batches for ever, keeping them."""
+    kept = []
+    for batch in batches:
+        kept.append(batch)
+        yield batch
+    while kept:
+        yield from kept
+
+
+def fitting_batch(model: nn.Module, image: Tensor, *, most: int) -> tuple[int, str]:
+    """Return the largest power of two that fits in half of the free memory, and how that was found.
+
+    What autograd keeps is measured on two copies of one picture, each storage once.
+
+    Args:
+        model: left as it is.
+        image: one picture, batch dimension included, on the model's device.
+        most: at most this many.
+    """
+    stored: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        stored[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    trial, weights = (
+        copy.deepcopy(model).train(),
+        {p.untyped_storage().data_ptr() for p in model.parameters()},
+    )
+    states = random_states()
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        logits = trial(image.repeat(2, 1, 1, 1))
+    own = {p.untyped_storage().data_ptr() for p in trial.parameters()} | weights
+    each = sum(size for pointer, size in stored.items() if pointer not in own) / 2
+    del logits
+    set_random_states(states)
+    free = free_memory(image.device)
+    # Gradients of activations live beside the activations for a while: count each twice.
+    fits = max(2, int(free / 2 / (2 * each)))
+    batch = min(1 << (fits.bit_length() - 1), most)
+    return batch, f"{each / 2**20:.1f} MB a picture, {free / 2**30:.1f} GB free"
+
+
+def free_memory(device: torch.device) -> float:
+    """Return the bytes that are free on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))

@@ -1,0 +1,163 @@
+"""The loop: epochs of steps, and after each a look at pictures that were not trained on.
+
+It takes any model from pictures to logits and any batches; it knows no network.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from torch import Tensor
+
+from residua.data import Batches
+from residua.errors import Diverged, Interrupted
+from residua.optim import learning_rate
+from residua.runs import EpochRow, Row, Run, StepRow, append_row
+from residua.training.checkpoint import save_checkpoint
+from residua.training.recipe import Recipe
+from residua.training.state import State
+from residua.training.step import Stepper
+from residua.training.stop import Stop
+
+STEP_ROW_EVERY = 10
+SAVE_SECONDS = 60
+"""A checkpoint is written this long after the last, or at the end of an epoch after a sixth of it."""
+
+Show = Callable[[Row], None]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A training under way: all that the loop needs and does not change.
+
+    Attributes:
+        recipe: what to do.
+        run: where to write.
+        stepper: how a step is taken.
+        training: batches to learn from.
+        validate: scores the averaged weights; returns loss and accuracy.
+        keep: writes the averaged weights as the model to use, given its scores.
+        show: told every row, for a person to see.
+        stop: whether somebody asked to stop.
+    """
+
+    recipe: Recipe
+    run: Run
+    stepper: Stepper
+    training: Batches
+    validate: Callable[[State], tuple[float, float]]
+    keep: Callable[[State, dict[str, float]], None]
+    show: Show
+    stop: Stop
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Optimiser steps; batches left over at the end make a last, smaller one."""
+        return -(-len(self.training) // self.recipe.accumulate)
+
+
+def fit(job: Job, state: State) -> None:
+    """Train from wherever `state` is to the end of the recipe.
+
+    Raises:
+        Interrupted: it was asked to stop, and has saved itself.
+        Diverged: loss or gradient is not finite; the last checkpoint is from before.
+    """
+    progress = state.progress
+    saved_at = time.monotonic()
+    while not progress.done:
+        saved_at = run_epoch(job, state, saved_at)
+        close_epoch(job, state)
+        if progress.done or time.monotonic() - saved_at > SAVE_SECONDS / 6:
+            save_checkpoint(job.run.checkpoints, state)
+            saved_at = time.monotonic()
+
+
+def run_epoch(job: Job, state: State, saved_at: float) -> float:
+    """Train to the end of the epoch; return when the last checkpoint was written."""
+    progress, recipe = state.progress, job.recipe
+    total = recipe.epochs * job.steps_an_epoch
+    state.model.train()
+    began = time.monotonic() - progress.seconds
+    pending = 0
+    for batch in job.training.epoch(progress.epoch, start=progress.batch):
+        try:
+            loss, logits = job.stepper.add_gradient(batch.images, batch.targets)
+            pending += 1
+            progress.batch += 1
+            count(state, loss, logits, batch.targets)
+            if pending < recipe.accumulate and progress.batch < len(job.training):
+                continue
+            lr = learning_rate(progress.step, steps=total, peak=recipe.lr, warmup=recipe.warmup)
+            norm = job.stepper.move(lr)
+        except Diverged as error:
+            raise Diverged(told(error, job, progress.step, progress.epoch)) from None
+        pending = 0
+        progress.step += 1
+        state.average.update(state.model, progress.step)
+        progress.seconds = time.monotonic() - began
+        row = StepRow(step=progress.step, epoch=progress.epoch, loss=loss, lr=lr, gradient_norm=norm)
+        job.show(row)
+        if progress.step % STEP_ROW_EVERY == 0:
+            append_row(job.run.metrics, row)
+        if job.stop.signal is not None:
+            save_checkpoint(job.run.checkpoints, state)
+            raise Interrupted(
+                f"stopped by {job.stop.signal.name} after step {progress.step} of {total}; everything is saved: "
+                f"`residua resume {job.run.folder}` goes on"
+            )
+        if time.monotonic() - saved_at > SAVE_SECONDS:
+            save_checkpoint(job.run.checkpoints, state)
+            saved_at = time.monotonic()
+    return saved_at
+
+
+def count(state: State, loss: float, logits: Tensor, targets: Tensor) -> None:
+    """Add a batch to the sums of the epoch; mixed labels have no right answer to count."""
+    progress = state.progress
+    progress.loss += loss * len(logits)
+    progress.seen += len(logits)
+    if targets.ndim == 1:
+        progress.right += int((logits.argmax(1).cpu() == targets.cpu()).sum())
+
+
+def close_epoch(job: Job, state: State) -> None:
+    """Validate, write the row, keep the weights if they are the best, and turn to the next epoch."""
+    progress, recipe = state.progress, job.recipe
+    val_loss, val_accuracy = job.validate(state)
+    total = recipe.epochs * job.steps_an_epoch
+    mixed = recipe.mixup > 0 or recipe.cutmix > 0
+    row = EpochRow(
+        epoch=progress.epoch,
+        step=progress.step,
+        seconds=progress.seconds,
+        train_loss=progress.loss / progress.seen,
+        train_accuracy=None if mixed else progress.right / progress.seen,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        lr=learning_rate(progress.step - 1, steps=total, peak=recipe.lr, warmup=recipe.warmup),
+        images_per_second=progress.seen / max(progress.seconds, 1e-9),
+    )
+    append_row(job.run.metrics, row)
+    better = val_accuracy >= progress.best  # of equals the later one: it was trained for longer
+    if better:
+        progress.best, progress.best_epoch = val_accuracy, progress.epoch
+    if (
+        better or not recipe.patience
+    ):  # a schedule that runs to its end is best at its end; val is too small to judge
+        job.keep(state, {"epoch": progress.epoch, "val_accuracy": val_accuracy, "val_loss": val_loss})
+    waited = progress.epoch - progress.best_epoch
+    progress.done = progress.epoch >= recipe.epochs or (0 < recipe.patience <= waited)
+    progress.epoch += 1
+    progress.batch, progress.loss, progress.right, progress.seen, progress.seconds = 0, 0.0, 0, 0, 0.0
+    job.show(row)
+
+
+def told(error: Diverged, job: Job, step: int, epoch: int) -> str:
+    """Return the error with where it happened and what to do."""
+    return (
+        f"training stopped at step {step + 1}, epoch {epoch}: {error}. Nothing was saved over the last good "
+        f"checkpoint. Try a lower learning rate (--lr {job.recipe.lr / 10:g}), or --lr auto"
+    )

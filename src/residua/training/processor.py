@@ -1,0 +1,56 @@
+"""What this machine can do, and settings of the machine that make training faster without changing a bit."""
+
+import ctypes
+import platform
+from pathlib import Path
+
+import torch
+
+from residua.errors import BadInput
+
+
+def pick_device() -> str:
+    """Return the name of the fastest device here."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def open_device(name: str) -> torch.device:
+    """Return the device of that name.
+
+    Raises:
+        BadInput: there is none here.
+
+    >>> open_device("cpu")
+    device(type='cpu')
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(
+            f"--device {name} cannot be used here ({reason}); try --device {pick_device()}"
+        ) from error
+    return device
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether bfloat16 is faster than float32 there: by instructions of its own, not by emulation."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and bool({"avx512_bf16", "amx_bf16"} & set(flags.read_text().split()))
+
+
+def keep_memory() -> None:
+    """Ask glibc to keep freed memory: activations of every step would be mapped and zeroed anew otherwise."""
+    if platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL(None)
+    trim_threshold, mmap_max = -1, -4
+    library.mallopt(mmap_max, 0)
+    library.mallopt(trim_threshold, 2**31 - 1)

@@ -1,0 +1,233 @@
+"""What a training does: what the user set, and what is chosen for the rest, with the reason."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, final
+
+import torch
+
+from residua.data import Preprocess, Source
+from residua.errors import BadInput
+from residua.training.processor import has_bfloat16, pick_device
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a user may set; None is chosen by what the data and the machine are, and said.
+
+    Attributes:
+        model: name of the network; `residua models` lists them.
+        epochs: passes over the training pictures.
+        batch_size: pictures a step; "auto" for the most that fit in memory.
+        lr: highest learning rate; "auto" looks for one on a copy first.
+        optimizer: SGD with Nesterov momentum, or AdamW.
+        momentum: of SGD; the first beta of AdamW.
+        weight_decay: of kernels and matrices; biases and norms never decay.
+        warmup: share of the steps over which the learning rate rises.
+        label_smoothing: part of each target spread over all classes.
+        ema: decay of the running average of the weights; 0 keeps the last weights.
+        clip: longest gradient norm allowed; 0 for none.
+        accumulate: batches whose gradients are added up for one step.
+        class_weights: make all classes weigh the same.
+        patience: epochs without a better validation accuracy before it stops; 0 never stops.
+        image_size: side of the square that the network sees, in pixels.
+        augment: "none", "light" (crops and flips) or "strong" (colour and shape too).
+        mixup: alpha of mixup; 0 for none.
+        cutmix: alpha of CutMix; 0 for none.
+        stochastic_depth: rate for the last residual block; 0 for none.
+        zero_init: start every residual block as its shortcut.
+        amp: bfloat16 where it is safe.
+        channels_last: keep the channels of a pixel together in memory.
+        compile: compile the network first (worth it on a GPU).
+        device: such as cpu or cuda:0.
+        workers: processes that read pictures when they do not fit in memory.
+        seed: of everything random.
+    """
+
+    model: str | None = None
+    epochs: int | None = None
+    batch_size: int | Literal["auto"] | None = None
+    lr: float | Literal["auto"] | None = None
+    optimizer: Literal["sgd", "adamw"] | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    warmup: float | None = None
+    label_smoothing: float | None = None
+    ema: float | None = None
+    clip: float | None = None
+    accumulate: int | None = None
+    class_weights: bool | None = None
+    patience: int | None = None
+    image_size: int | None = None
+    augment: Literal["none", "light", "strong"] | None = None
+    mixup: float | None = None
+    cutmix: float | None = None
+    stochastic_depth: float | None = None
+    zero_init: bool | None = None
+    amp: bool | None = None
+    channels_last: bool | None = None
+    compile: bool | None = None
+    device: str | None = None
+    workers: int | None = None
+    seed: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A training with nothing left open; the fields are those of `Settings`, with `data` beside them."""
+
+    data: str
+    model: str
+    epochs: int
+    batch_size: int
+    lr: float
+    optimizer: Literal["sgd", "adamw"]
+    momentum: float
+    weight_decay: float
+    warmup: float
+    label_smoothing: float
+    ema: float
+    clip: float
+    accumulate: int
+    class_weights: bool
+    patience: int
+    image_size: int
+    augment: Literal["none", "light", "strong"]
+    mixup: float
+    cutmix: float
+    stochastic_depth: float
+    zero_init: bool
+    amp: bool
+    channels_last: bool
+    compile: bool
+    device: str
+    workers: int
+    seed: int
+
+
+Choices = dict[str, tuple[Any, str]]
+
+
+def choices(settings: Settings, source: Source, preprocess: Preprocess) -> Choices:
+    """Return for every setting what is chosen when the user leaves it open, and why.
+
+    `batch_size="auto"` and `lr="auto"` stand here at their plain choice; the search replaces them.
+    """
+    count = len(source.splits["train"])
+    size = preprocess.size
+    small = size <= 64
+    counts = list(source.splits["train"].counts().values())
+    unbalanced = max(counts) > 3 * max(1, min(counts))
+    epochs = min(40, max(10, round(800_000 / count)))
+    batch_size = min(128, max(16, 1 << max(0, (count // 16).bit_length() - 1)))
+    wished = settings.batch_size if isinstance(settings.batch_size, int) else batch_size
+    adamw = settings.optimizer == "adamw"
+    lr = 1e-3 if adamw else 0.1 * (wished * (settings.accumulate or 1) / 128) ** 0.5
+    device = pick_device()
+    fast = has_bfloat16(torch.device(settings.device or device))
+    network = "resnet20_cifar" if small else "resnet18"
+    return {
+        "model": (network, f"the pictures are seen at {size} × {size} pixels"),
+        "epochs": (epochs, f"about 800,000 pictures in all, from 10 to 40 epochs of {count:,}"),
+        "batch_size": (batch_size, f"at least 16 steps an epoch of {count:,} pictures, 128 at most"),
+        "lr": (
+            round(lr, 6),
+            f"the usual one of {'AdamW' if adamw else 'SGD, scaled by the root of the batch'}",
+        ),
+        "optimizer": ("sgd", "the residual networks' papers used it"),
+        "momentum": (0.9, "the usual one"),
+        "weight_decay": (0.05 if adamw else 5e-4, "the usual one for this optimizer"),
+        "warmup": (0.15, "the first seventh of the steps"),
+        "label_smoothing": (
+            0.0 if small else 0.1,
+            "small networks do better without" if small else "the usual one",
+        ),
+        "ema": (0.999, "the averaged weights are the ones kept"),
+        "clip": (5.0, "far above a healthy gradient"),
+        "accumulate": (1, "one batch a step"),
+        "class_weights": (
+            unbalanced,
+            f"the classes have from {min(counts):,} to {max(counts):,} training pictures",
+        ),
+        "patience": (0, "the schedule ends by itself"),
+        "image_size": (
+            size,
+            f"the pictures are about {source.typical_size[0]} × {source.typical_size[1]} pixels",
+        ),
+        "augment": (
+            "light",
+            "crops" + (" and flips" if source.mirrored else "; these pictures are not mirrored"),
+        ),
+        "mixup": (0.0, "off unless asked for"),
+        "cutmix": (0.0, "off unless asked for"),
+        "stochastic_depth": (0.0, "off unless asked for"),
+        "zero_init": (False, "off unless asked for"),
+        "amp": (fast, "this device has bfloat16" if fast else "this device has no bfloat16 instructions"),
+        "channels_last": (True, "convolutions run faster"),
+        "compile": (False, "off unless asked for"),
+        "device": (device, "the fastest here"),
+        "workers": (0, "the loader decides by the size of the set"),
+        "seed": (0, "the same run again gives the same result"),
+    }
+
+
+def decide(
+    settings: Settings, source: Source, preprocess: Preprocess, data: str
+) -> tuple[Recipe, dict[str, str]]:
+    """Return the recipe, and for each setting that the user left open the reason for its value.
+
+    Raises:
+        BadInput: a setting is out of its range.
+    """
+    refuse_nonsense(settings)
+    open_choices = choices(settings, source, preprocess)
+    values: dict[str, Any] = {"data": data}
+    reasons: dict[str, str] = {}
+    for field in fields(settings):
+        given = getattr(settings, field.name)
+        if given is None or given == "auto":
+            values[field.name], reasons[field.name] = open_choices[field.name]
+        else:
+            values[field.name] = given
+    count = len(source.splits["train"])
+    if values["batch_size"] > count:
+        values["batch_size"] = count
+        reasons["batch_size"] = f"there are only {count:,} training pictures"
+    return Recipe(**values), reasons
+
+
+def refuse_nonsense(settings: Settings) -> None:
+    """Raise `BadInput` for a setting out of its range."""
+    least = {
+        "epochs": 1,
+        "batch_size": 2,
+        "accumulate": 1,
+        "image_size": 1,
+        "patience": 0,
+        "workers": 0,
+        "seed": 0,
+    }
+    positive = (
+        "weight_decay",
+        "warmup",
+        "label_smoothing",
+        "ema",
+        "clip",
+        "mixup",
+        "cutmix",
+        "stochastic_depth",
+    )
+    shares = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
+    for name in fields(settings):
+        value, option = getattr(settings, name.name), "--" + name.name.replace("_", "-")
+        if value is None or isinstance(value, str | bool):
+            continue
+        if name.name in least and value < least[name.name]:
+            raise BadInput(f"{option} {value}: it must be at least {least[name.name]}")
+        if name.name in positive and value < 0:
+            raise BadInput(f"{option} {value:g}: it must not be negative")
+        if name.name in shares and not 0 <= value < 1:
+            raise BadInput(f"{option} {value:g}: it is a share, at least 0 and below 1")
+        if name.name == "lr" and value <= 0:
+            raise BadInput(f"{option} {value:g}: it must be above 0; `--lr auto` looks for one")

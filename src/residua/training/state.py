@@ -1,0 +1,74 @@
+"""All that changes while a network trains, in one place, so that nothing is forgotten when it is saved."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from residua.optim import Average
+from residua.training.seed import random_states, set_random_states
+
+
+class Progress(msgspec.Struct):
+    """Where a training is; plain numbers.
+
+    Attributes:
+        step: optimiser steps done.
+        epoch: the current one, from 1.
+        batch: batches of it that are done.
+        loss, right, seen: sums over the epoch so far.
+        seconds: spent in the epoch so far.
+        best, best_epoch: the best validation accuracy, and when.
+        done: nothing is left to do.
+    """
+
+    step: int = 0
+    epoch: int = 1
+    batch: int = 0
+    loss: float = 0.0
+    right: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+    best: float = -1.0
+    best_epoch: int = 0
+    done: bool = False
+
+
+@final
+@dataclass(slots=True)
+class State:
+    """Model, average, optimiser and progress."""
+
+    model: nn.Module
+    average: Average
+    optimizer: torch.optim.Optimizer
+    progress: Progress = field(default_factory=Progress)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything but the progress as named tensors, random states too."""
+        found = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        found |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                if value is not None:
+                    found[f"optimizer/{index}/{name}"] = torch.as_tensor(value)
+        return found | {f"random/{name}": tensor for name, tensor in random_states().items()}
+
+    def load(self, tensors: dict[str, Tensor], progress: Progress) -> None:
+        """Take back what `tensors` gave."""
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}, "random": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = tensor
+        self.model.load_state_dict(parts["model"])
+        self.average.load(parts["average"])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition("/")
+            moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        set_random_states(parts["random"])
+        self.progress = progress

@@ -1,0 +1,83 @@
+"""One step: forward, loss, backward, clip, move."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from residua.errors import Diverged
+from residua.objective import cross_entropy
+from residua.training.diverged import first_gradient_not_finite, first_not_finite
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepper:
+    """How a step is taken; everything here stays the same over a training.
+
+    Attributes:
+        model: whose weights move.
+        forward: the model itself, or its compiled form.
+        optimizer: that moves them.
+        device: of the weights.
+        amp: bfloat16 in the forward pass.
+        channels_last: memory layout of the pictures.
+        smoothing: of the labels.
+        weights: of the classes.
+        clip: longest gradient norm; 0 for none.
+        accumulate: batches a step.
+    """
+
+    model: nn.Module
+    forward: Callable[[Tensor], Tensor]
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+    amp: bool
+    channels_last: bool
+    smoothing: float = 0.0
+    weights: Tensor | None = None
+    clip: float = 0.0
+    accumulate: int = 1
+
+    def to_device(self, images: Tensor) -> Tensor:
+        """Return the pictures where and how the model wants them."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return images.to(self.device, memory_format=layout, non_blocking=True)
+
+    def add_gradient(self, images: Tensor, targets: Tensor) -> tuple[float, Tensor]:
+        """Run one batch forward and backward; return its loss and its logits.
+
+        Raises:
+            Diverged: the loss is not finite; no weight has moved.
+        """
+        images, targets = self.to_device(images), targets.to(self.device, non_blocking=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
+            logits = self.forward(images)
+        loss = cross_entropy(logits, targets, smoothing=self.smoothing, weights=self.weights)
+        value = loss.item()
+        if value != value or value in (float("inf"), float("-inf")):
+            raise Diverged(
+                f"the loss is {value}; the first that is not finite: {first_not_finite(self.model, images)}"
+            )
+        torch.autograd.backward(loss / self.accumulate)
+        return value, logits.detach()
+
+    def move(self, lr: float) -> float:
+        """Clip the gradient, move the weights, clear the gradient; return its norm before clipping.
+
+        Raises:
+            Diverged: the gradient is not finite; no weight has moved.
+        """
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip or float("inf")).item()
+        if not norm < float("inf"):
+            place = first_gradient_not_finite(self.model)
+            raise Diverged(
+                f"the gradient's norm is {norm}; the first that is not finite, from the output: {place}"
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm

@@ -1,0 +1,38 @@
+"""Being asked to stop: Ctrl-C and SIGTERM are noted, and acted on between two steps."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import final
+
+
+@final
+class Stop:
+    """Whether, and by which signal, the process was asked to stop."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Note the signal; a second Ctrl-C is not waited for."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+
+
+@contextmanager
+def noting_stops() -> Iterator[Stop]:
+    """Note Ctrl-C and SIGTERM instead of dying of them; outside the main thread nothing is changed."""
+    stop = Stop()
+    before: dict[signal.Signals, object] = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, stop.note)
+    except ValueError:  # only the main thread may set handlers
+        pass
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
