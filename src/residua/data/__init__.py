@@ -1,1 +1,32 @@
+"""Pictures in: where they are, how they are read, and how they become batches."""
 
+from residua.data.augment import Augment
+from residua.data.batches import Batch, Batches
+from residua.data.description import Description, describe, reopen
+from residua.data.folders import SUFFIXES as PICTURE_SUFFIXES
+from residua.data.loading import load
+from residua.data.pictures import Picture, read_picture
+from residua.data.preprocess import Preprocess
+from residua.data.refusals import UnreadablePicture
+from residua.data.source import BadFile, Source, open_source, open_split
+from residua.data.split import Split
+
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "Augment",
+    "BadFile",
+    "Batch",
+    "Batches",
+    "Description",
+    "Picture",
+    "Preprocess",
+    "Source",
+    "Split",
+    "UnreadablePicture",
+    "describe",
+    "load",
+    "open_source",
+    "open_split",
+    "read_picture",
+    "reopen",
+]

@@ -1,0 +1,136 @@
+"""What training does to a picture before the network sees it.
+
+Every choice is a number drawn from (seed, epoch, position of the picture), so there is no state: any epoch
+can be begun anywhere, by any process, and gives the same pictures.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from PIL import Image, ImageEnhance
+
+from residua.data.pictures import Picture
+from residua.data.preprocess import Preprocess, to_image, to_picture, with_channels
+from residua.data.source import Source
+
+DRAWS = 10
+"""Numbers drawn for each picture in each epoch."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augment:
+    """How training pictures are varied; msgspec writes it as JSON.
+
+    Attributes:
+        crop: "shift" moves a small picture by up to `shift` pixels over black; "resized" cuts a part out of a
+            large one and resizes it; "none" takes the central square.
+        shift: in pixels.
+        area: least share of the picture that a resized crop keeps.
+        mirror: flip half of the pictures left to right.
+        strong: also turn, shear and recolour (after RandAugment, Cubuk et al. 2019, arXiv:1909.13719).
+        mixup: alpha of mixup (Zhang et al. 2017, arXiv:1710.09412); 0 for none.
+        cutmix: alpha of CutMix (Yun et al. 2019, arXiv:1905.04899); 0 for none.
+    """
+
+    crop: Literal["shift", "resized", "none"] = "none"
+    shift: int = 0
+    area: float = 0.35
+    mirror: bool = False
+    strong: bool = False
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    @classmethod
+    def for_source(
+        cls,
+        source: Source,
+        preprocess: Preprocess,
+        *,
+        strength: Literal["none", "light", "strong"] = "light",
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+    ) -> "Augment":
+        """Return what suits the size of the pictures.
+
+        >>> from residua.data import open_source
+        >>> source = open_source("digits")
+        >>> Augment.for_source(source, Preprocess.for_source(source)).shift
+        1
+        """
+        if strength == "none":
+            return cls(mixup=mixup, cutmix=cutmix)
+        small = preprocess.size <= 64
+        return cls(
+            crop="shift" if small else "resized",
+            shift=max(1, preprocess.size // 8) if small else 0,
+            mirror=source.mirrored,
+            strong=strength == "strong",
+            mixup=mixup,
+            cutmix=cutmix,
+        )
+
+    def apply(self, picture: Picture, draws: np.ndarray, preprocess: Preprocess) -> Picture:
+        """Return the varied picture: uint8, size × size × channels.
+
+        Args:
+            picture: as it was read.
+            draws: its `DRAWS` numbers in [0, 1).
+            preprocess: of the network.
+        """
+        if self.crop == "resized":
+            picture = with_channels(picture, preprocess.channels)
+            picture = preprocess.resized(picture, part(picture.shape[:2], self.area, draws))
+        else:
+            picture = preprocess.fit(picture)
+        if self.strong:
+            picture = recoloured(turned(picture, draws), draws)
+        if self.crop == "shift":
+            picture = shifted(picture, self.shift, draws)
+        if self.mirror and draws[2] < 0.5:
+            picture = picture[:, ::-1]
+        return picture
+
+
+def part(shape: tuple[int, ...], least: float, draws: np.ndarray) -> tuple[float, float, float, float]:
+    """Return a box (left, top, right, bottom) of `least` to all of the picture, from 3:4 to 4:3 in shape."""
+    height, width = shape
+    area = height * width * (least + (1 - least) * draws[0])
+    aspect = math.exp((2 * draws[1] - 1) * math.log(4 / 3))
+    wide, high = min(width, math.sqrt(area * aspect)), min(height, math.sqrt(area / aspect))
+    left, top = (width - wide) * draws[3], (height - high) * draws[4]
+    return left, top, left + wide, top + high
+
+
+def shifted(picture: Picture, most: int, draws: np.ndarray) -> Picture:
+    """Return the picture moved by up to `most` pixels each way, black where nothing is left."""
+    size = picture.shape[0]
+    down, right = (int(draw * (2 * most + 1)) - most for draw in draws[:2])
+    moved = np.zeros_like(picture)
+    moved[max(0, down) : size + min(0, down), max(0, right) : size + min(0, right)] = picture[
+        max(0, -down) : size - max(0, down), max(0, -right) : size - max(0, right)
+    ]
+    return moved
+
+
+def turned(picture: Picture, draws: np.ndarray) -> Picture:
+    """Return the picture turned by up to 15 degrees and sheared by up to a tenth."""
+    angle, shear = math.radians(15) * (2 * draws[5] - 1), 0.1 * (2 * draws[6] - 1)
+    middle = (picture.shape[0] - 1) / 2
+    a, b = math.cos(angle), math.sin(angle) + shear
+    c, d = -math.sin(angle), math.cos(angle)
+    matrix = (a, b, middle - a * middle - b * middle, c, d, middle - c * middle - d * middle)
+    image = to_image(picture)
+    return to_picture(image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+
+
+def recoloured(picture: Picture, draws: np.ndarray) -> Picture:
+    """Return the picture with its brightness, contrast and colour changed by up to 40 %."""
+    image = to_image(picture)
+    for kind, draw in zip(
+        (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), draws[7:10], strict=True
+    ):
+        image = kind(image).enhance(0.6 + 0.8 * float(draw))
+    return to_picture(image)

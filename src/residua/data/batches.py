@@ -1,0 +1,188 @@
+"""Batches of pictures: from memory in this process, or read by worker processes, the same either way."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from residua.data.augment import DRAWS, Augment
+from residua.data.mixing import mixed
+from residua.data.preprocess import Preprocess
+from residua.data.refusals import UnreadablePicture
+from residua.data.split import FilePictures, Split
+from residua.errors import BadData
+from residua.types import Images, Labels
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Normalised pictures, their labels (shares of each class when mixed), and their places in the split."""
+
+    images: Images
+    targets: Tensor
+    indices: Labels
+
+
+@final
+class Batches:
+    """The batches of a split, epoch by epoch.
+
+    All that is random depends on (seed, epoch, position) alone: any epoch can be begun at any batch, and
+    gives the same bits from memory, from files and from any number of workers.
+
+    Args:
+        split: of a source.
+        preprocess: of the network.
+        augment: how the pictures are varied; None leaves them as they are.
+        batch_size: pictures a batch.
+        seed: of order and variation.
+        shuffle: a new order each epoch.
+        workers: processes that read files; by default all processors but one. In memory none is needed.
+        drop_last: leave out the last batch if it is smaller; with fewer pictures than a batch it stays.
+
+    >>> from residua.data import open_source
+    >>> source = open_source("digits")
+    >>> batches = Batches(
+    ...     source.splits["val"], Preprocess.for_source(source), augment=None, batch_size=64, seed=0, shuffle=False
+    ... )
+    >>> [len(batch.targets) for batch in batches.epoch(1)]
+    [64, 64, 7]
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        preprocess: Preprocess,
+        *,
+        augment: Augment | None,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        workers: int | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        self.split = split
+        self.preprocess = preprocess
+        self.augment = augment
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        streams = isinstance(split.pictures, FilePictures)
+        self.workers = (max(1, (os.cpu_count() or 1) - 1) if workers is None else workers) if streams else 0
+        self.drop_last = drop_last and len(split) >= batch_size
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.split), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Give the batches of an epoch from number `start` on.
+
+        Raises:
+            BadData: a picture cannot be read; it is named, and no other takes its place.
+        """
+        order, draws = self.plan(epoch)
+        rows = [order[n * self.batch_size : (n + 1) * self.batch_size] for n in range(start, len(self))]
+        task = Reading(self.split, self.preprocess, self.augment, draws)
+        for number, (indices, pixels) in enumerate(
+            zip(rows, self.read(task, rows), strict=True), start=start
+        ):
+            images = self.preprocess.normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+            targets = torch.from_numpy(self.split.labels[indices])
+            if self.augment is not None:
+                random = np.random.default_rng((self.seed, epoch, number, 2))
+                images, targets = mixed(images, targets, self.augment, len(self.split.classes), random)
+            yield Batch(images, targets, torch.from_numpy(indices))
+
+    def plan(self, epoch: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the order of the pictures in an epoch, and the numbers drawn for each picture."""
+        count = len(self.split)
+        order = (
+            np.random.default_rng((self.seed, epoch, 0)).permutation(count)
+            if self.shuffle
+            else np.arange(count)
+        )
+        if self.augment is None:
+            return order, None
+        return order, np.random.default_rng((self.seed, epoch, 1)).random((count, DRAWS))
+
+    def read(self, task: "Reading", rows: list[np.ndarray]) -> Iterator[np.ndarray]:
+        """Give the pixels of each batch, read here or by the workers."""
+        if not self.workers:
+            for indices in rows:
+                yield answered(task.read(indices))
+            return
+        # A generator of its own: the loader would draw its seed from the global state, and change it.
+        loader = DataLoader(
+            ReadingSet(task, rows),
+            batch_size=None,
+            num_workers=self.workers,
+            generator=torch.Generator(),
+            prefetch_factor=4,
+        )
+        done = 0
+        try:
+            for answer in loader:
+                yield answered(answer)
+                done += 1
+        except RuntimeError as error:
+            names = ", ".join(self.split.names[index] for index in rows[min(done, len(rows) - 1)][:5])
+            raise BadData(
+                f"a process that reads pictures died ({str(error).splitlines()[0]}) near these: {names}, ...; "
+                "look at them with `residua check`, or read with fewer processes (--workers 1)"
+            ) from error
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a batch is read; small enough to be sent to a worker."""
+
+    split: Split
+    preprocess: Preprocess
+    augment: Augment | None
+    draws: np.ndarray | None
+
+    def read(self, indices: np.ndarray) -> np.ndarray | str:
+        """Return uint8 pixels, batch × size × size × channels, or why a picture cannot be read."""
+        size, channels = self.preprocess.size, self.preprocess.channels
+        pixels = np.empty((len(indices), size, size, channels), np.uint8)
+        for place, index in enumerate(indices.tolist()):
+            try:
+                picture = self.split.read(index, side=self.preprocess.read_side)
+            except UnreadablePicture as refusal:
+                return str(refusal)
+            if self.augment is None or self.draws is None:
+                pixels[place] = self.preprocess.fit(picture)
+            else:
+                pixels[place] = self.augment.apply(picture, self.draws[index], self.preprocess)
+        return pixels
+
+
+@final
+class ReadingSet(Dataset[np.ndarray | str]):
+    """The batches of an epoch, for a loader: one item is one batch."""
+
+    def __init__(self, task: Reading, rows: list[np.ndarray]) -> None:
+        self.task = task
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> np.ndarray | str:
+        torch.set_num_threads(1)
+        return self.task.read(self.rows[number])
+
+
+def answered(answer: np.ndarray | Tensor | str) -> np.ndarray:
+    """Return the pixels, or raise what the reader said."""
+    if isinstance(answer, str):
+        raise BadData(f"{answer}; it could be read before, so the data changed during training")
+    return np.asarray(answer)

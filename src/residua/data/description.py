@@ -1,0 +1,140 @@
+"""What was read, written down, so that the same split can be opened again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+import numpy as np
+
+from residua.data.listing import bulleted
+from residua.data.source import DIGITS, BadFile, Source, list_data, open_source
+from residua.data.split import FilePictures, Split
+from residua.errors import BadData
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitDescription:
+    """One split by name: `labels[i]` and `bytes[i]` (of the file; empty without files) belong to `names[i]`."""
+
+    names: tuple[str, ...]
+    labels: tuple[int, ...]
+    bytes: tuple[int, ...]
+    counts: dict[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A source as it was read; msgspec writes it as JSON and reads it back."""
+
+    name: str
+    classes: tuple[str, ...]
+    channels: int
+    mirrored: bool
+    typical_size: tuple[int, int]
+    seed: int
+    fingerprint: str
+    splits: dict[str, SplitDescription]
+    notes: tuple[str, ...] = ()
+    bad: tuple[BadFile, ...] = field(default=())
+
+
+def describe(source: Source) -> Description:
+    """Return what `source` is, in a form that a run writes down.
+
+    >>> describe(open_source("digits")).splits["test"].names[:2]
+    ('digits/0002', 'digits/0005')
+    """
+    return Description(
+        name=source.name,
+        classes=source.classes,
+        channels=source.channels,
+        mirrored=source.mirrored,
+        typical_size=source.typical_size,
+        seed=source.seed,
+        fingerprint=source.fingerprint(),
+        splits={name: _describe_split(split) for name, split in source.splits.items()},
+        notes=source.notes,
+        bad=source.bad,
+    )
+
+
+def _describe_split(split: Split) -> SplitDescription:
+    return SplitDescription(
+        names=split.names,
+        labels=tuple(split.labels.tolist()),
+        bytes=tuple(split.pictures.sizes()),
+        counts=split.counts(),
+    )
+
+
+def reopen(data: str | Path, description: Description) -> Source:
+    """Open `data` with exactly the splits that `description` wrote down.
+
+    Pictures that were added since are not used, and a note counts them.
+
+    Raises:
+        BadData: a picture is gone, or has another class or another length than it had.
+    """
+    if str(data) == DIGITS:
+        source = open_source(DIGITS)
+        if source.fingerprint() != description.fingerprint:
+            raise BadData("the run was not trained on these digits; give the data that it was trained on")
+        return source
+    listing = list_data(Path(data))
+    labels = {entry.name: entry.label for entries in listing.entries.values() for entry in entries}
+    changes: list[str] = []
+    splits: dict[str, Split] = {}
+    for name, written in description.splits.items():
+        pictures = FilePictures(listing.root, written.names)
+        changes += _changes(name, written, pictures, labels, description.classes)
+        splits[name] = Split(
+            name, description.classes, written.names, np.array(written.labels, np.int64), pictures
+        )
+    if changes:
+        raise BadData(
+            f"{data} is not as it was when the run began:\n{bulleted(changes)}\n"
+            "Put the pictures back as they were, or start a new run"
+        )
+    known = {name for split in splits.values() for name in split.names} | {
+        bad.name for bad in description.bad
+    }
+    added = len(labels.keys() - known)
+    notes = description.notes
+    if added:
+        notes = (
+            *notes,
+            f"{added:,} {'picture was' if added == 1 else 'pictures were'} not part of it and not read",
+        )
+    return Source(
+        name=description.name,
+        root=listing.root,
+        classes=description.classes,
+        channels=description.channels,
+        mirrored=description.mirrored,
+        splits=splits,
+        notes=notes,
+        typical_size=description.typical_size,
+        seed=description.seed,
+        bad=description.bad,
+    )
+
+
+def _changes(
+    split: str,
+    written: SplitDescription,
+    pictures: FilePictures,
+    labels: dict[str, str],
+    classes: tuple[str, ...],
+) -> Iterable[str]:
+    """Give in words what is no longer as it was written down."""
+    sizes = zip(written.names, written.labels, written.bytes, pictures.sizes(), strict=True)
+    for name, label, before, now in sizes:
+        if name not in labels or now < 0 <= before:
+            yield f"{name} ({split}) is gone"
+        elif labels[name] != classes[label]:
+            yield f"{name} ({split}) was of class '{classes[label]}' and is of class '{labels[name]}'"
+        elif before != now:
+            yield f"{name} ({split}) had {before:,} bytes and has {now:,}"

@@ -1,0 +1,111 @@
+"""Every picture read once before training: the bad ones are named, and what fits in memory stays there."""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import final
+
+import numpy as np
+
+from residua.data.pictures import Header, Picture
+from residua.data.preprocess import Preprocess
+from residua.data.refusals import UnreadablePicture
+from residua.data.source import BadFile, Source, evenly
+from residua.data.split import Pictures, Split
+
+_LOOKED_AT = 200
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldPictures(Pictures):
+    """Pictures that were read from files with their shorter side at most `side`, and are held in memory."""
+
+    files: Pictures
+    held: tuple[Picture, ...] = field(repr=False)
+    side: int
+
+    def read(self, index: int, *, side: int | None = None) -> Picture:
+        return self.held[index] if side == self.side else self.files.read(index, side=side)
+
+    def header(self, index: int) -> Header:
+        return self.files.header(index)
+
+    def sizes(self) -> list[int]:
+        return self.files.sizes()
+
+    def chosen(self, indices: list[int]) -> "HeldPictures":
+        return HeldPictures(self.files.chosen(indices), tuple(self.held[i] for i in indices), self.side)
+
+
+def load(source: Source, preprocess: Preprocess, *, memory_limit: int | None = None) -> Source:
+    """Read every picture of `source` as training will, and keep in memory the splits that fit.
+
+    Args:
+        source: just opened.
+        preprocess: says to which size large pictures are reduced as they are read.
+        memory_limit: bytes that all splits together may take; a quarter of what is free if not given.
+
+    Returns:
+        the source, with each picture that cannot be read in `bad`; it still has its place in its split, so either
+        refuse it or take `source.without(source.bad)`.
+
+    >>> from residua.data import open_source
+    >>> source = open_source("digits")
+    >>> load(source, Preprocess.for_source(source)).bad
+    ()
+    """
+    limit = free_bytes() // 4 if memory_limit is None else memory_limit
+    bad = {file.name: file for file in source.bad}
+    splits: dict[str, Split] = {}
+    for name, split in source.splits.items():
+        needed = estimated_bytes(split, preprocess)
+        held = needed <= limit
+        pictures, refused = read_all(split, preprocess.read_side, keep=held)
+        bad |= {file.name: file for file in refused}
+        splits[name] = split
+        if held and split.pictures.sizes():
+            limit -= needed
+            files = HeldPictures(split.pictures, pictures, preprocess.read_side)
+            splits[name] = Split(split.name, split.classes, split.names, split.labels, files)
+    return replace(source, splits=splits, bad=tuple(bad.values()))
+
+
+def read_all(split: Split, side: int, *, keep: bool) -> tuple[tuple[Picture, ...], Iterable[BadFile]]:
+    """Read a whole split; return its pictures, if they are to be kept, and those that cannot be read."""
+    nothing = np.zeros((1, 1, 1), np.uint8)
+
+    def read(index: int) -> Picture | BadFile:
+        try:
+            picture = split.read(index, side=side)
+        except UnreadablePicture as refusal:
+            return BadFile(split.names[index], refusal.reason)
+        return picture if keep else nothing
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(read, range(len(split)), chunksize=64))
+    bad = [one for one in found if isinstance(one, BadFile)]
+    return tuple(nothing if isinstance(one, BadFile) else one for one in found), bad
+
+
+def estimated_bytes(split: Split, preprocess: Preprocess) -> int:
+    """Return about how many bytes the pictures of a split take once they are read."""
+    total = looked_at = 0
+    for index in evenly(len(split), _LOOKED_AT):
+        try:
+            header = split.pictures.header(index)
+        except UnreadablePicture:
+            continue
+        shrink = min(1.0, preprocess.read_side / min(header.height, header.width))
+        total += round(header.height * header.width * header.channels * shrink**2)
+        looked_at += 1
+    return total * len(split) // max(1, looked_at)
+
+
+def free_bytes() -> int:
+    """Return the memory that is free on this machine; 4 GB where it cannot be asked."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 4 * 2**30

@@ -1,0 +1,206 @@
+"""One file to pixels: read right, or refused with a reason."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import final
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from residua.data.colours import eight_bit
+from residua.data.refusals import UnreadablePicture, broken_png, reason_for
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+LARGEST = 100_000_000
+"""The most pixels that a picture may declare; a header that declares more is refused before it is decoded."""
+
+_GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+Picture = UInt8[np.ndarray, "height width channels"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a picture file says of itself before it is decoded; `height` and `width` are as it is shown."""
+
+    height: int
+    width: int
+    format: str
+    mode: str
+    bits: int
+    rotated: bool
+    alpha: bool
+    frames: int
+
+    @property
+    def channels(self) -> int:
+        """1 for a grey picture, 3 for one in colour."""
+        return 1 if self.mode in _GREY_MODES else 3
+
+
+def read_header(path: Path, *, name: str | None = None) -> Header:
+    """Return what the file at `path` says of itself, without decoding it.
+
+    Raises:
+        UnreadablePicture: it cannot be opened, or is no picture.
+    """
+    with _named(name or str(path)), path.open("rb") as file, _named(name or str(path), file), quiet():
+        return _header(_opened(file))
+
+
+def read_picture(path: Path, *, side: int | None = None, name: str | None = None) -> Picture:
+    """Return the pixels of the picture at `path`, as it is shown: uint8, height × width × 1 (grey) or 3 (RGB).
+
+    The EXIF orientation is applied, a transparent picture lies on white, 16 bits become 8, CMYK becomes
+    RGB, and of an animation or a set of pages the first is taken.
+
+    Args:
+        path: the file.
+        side: a picture whose shorter side is longer than this many pixels is reduced to it while it is
+            decoded, which is several times faster for a large JPEG; None reads every pixel.
+        name: what an error calls the file, `path` by default.
+
+    Raises:
+        UnreadablePicture: the file is missing, truncated, damaged, too large, or no picture.
+    """
+    return read_whole(path, side=side, name=name)[1]
+
+
+def read_whole(path: Path, *, side: int | None = None, name: str | None = None) -> tuple[Header, Picture]:
+    """Return the header and the pixels of the picture at `path`, from one reading of the file."""
+    name = name or str(path)
+    with _named(name):
+        content = path.read_bytes()
+    file = io.BytesIO(content)
+    with _named(name, file), quiet():
+        image = _opened(file)
+        header = _header(image)
+        if image.format == "PNG" and (damage := broken_png(content)):
+            raise UnreadablePicture(name, damage)
+        return header, _decoded(image, side)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back Pillow's warnings; what matters in them is in the reason of a refusal.
+
+    `warnings.catch_warnings` alone would leave the filters wrong when two threads overlap, so only the
+    first to enter and the last to leave touch them.
+    """
+    global _quiet_users
+    with _quiet_lock:
+        if _quiet_users == 0:
+            _quiet_filters.append(warnings.catch_warnings())
+            _quiet_filters[0].__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+        _quiet_users += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_users -= 1
+            if _quiet_users == 0:
+                _quiet_filters.pop().__exit__(None, None, None)
+
+
+_quiet_lock = Lock()
+_quiet_users = 0
+_quiet_filters: list["warnings.catch_warnings[None]"] = []
+
+
+@contextmanager
+def _named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
+    """Turn whatever goes wrong inside into one UnreadablePicture that names the file and says why."""
+    try:
+        yield
+    except UnreadablePicture as refusal:
+        raise UnreadablePicture(name, refusal.reason) from refusal.__cause__
+    except Exception as error:  # Pillow's decoders raise a dozen types on damaged files
+        start = b""
+        if file is not None:
+            file.seek(0)
+            start = file.read(512)
+        raise UnreadablePicture(name, reason_for(error, start)) from error
+
+
+def _opened(file: io.BufferedIOBase) -> Image.Image:
+    """Open a picture of a known format and refuse one that is too large before any of it is decoded."""
+    image = Image.open(file, formats=FORMATS)
+    pixels = image.width * image.height
+    if pixels > LARGEST:
+        raise UnreadablePicture(
+            "", f"its header declares {image.width} × {image.height} pixels; at most {LARGEST:,} are read"
+        )
+    return image
+
+
+def _header(image: Image.Image) -> Header:
+    orientation = _orientation(image)
+    width, height = image.size
+    if orientation >= 5:
+        width, height = height, width
+    return Header(
+        height=height,
+        width=width,
+        format=image.format or "",
+        mode=image.mode,
+        bits=_bits(image),
+        rotated=orientation != 1,
+        alpha="A" in image.mode or "transparency" in image.info,
+        frames=getattr(image, "n_frames", 1),  # only the formats that can hold several have it
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; a damaged EXIF block does not make the picture unreadable."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # each damage raises its own type
+        return 1
+    return orientation if orientation in _TURNS else 1
+
+
+def _bits(image: Image.Image) -> int:
+    """Return the bits of one channel as stored: Pillow's mode says 8 for a 16-bit RGB file."""
+    if image.format == "PNG" and image.tile:
+        stored = image.tile[0].args
+        return 16 if isinstance(stored, str) and "16" in stored else 8
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (8,)))  # type: ignore[attr-defined]  # the TIFF plugin's own tag table
+    return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
+
+
+def _decoded(image: Image.Image, side: int | None) -> Picture:
+    if side is not None and image.format in ("JPEG", "MPO"):
+        # The JPEG decoder can skip the finest frequencies: the largest of 1/2, 1/4, 1/8 that stays above `side`.
+        scale = side / min(image.size)
+        if scale < 1:
+            image.draft(None, (int(image.width * scale), int(image.height * scale)))
+    image.load()
+    orientation = _orientation(image)  # after loading: the TIFF plugin turns the picture itself, and says so
+    image = eight_bit(image)
+    if side is not None and min(image.size) > side:
+        scale = side / min(image.size)
+        reduced = (max(side, round(image.width * scale)), max(side, round(image.height * scale)))
+        image = image.resize(reduced, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    if orientation != 1:
+        image = image.transpose(_TURNS[orientation])
+    pixels = np.asarray(image)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels

@@ -1,0 +1,126 @@
+"""The pictures and labels of one split, wherever they are kept."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from residua.data.pictures import Header, Picture, read_header, read_picture
+
+
+class Pictures(ABC):
+    """Pictures in a fixed order, read one at a time; small enough to be sent to a worker process."""
+
+    @abstractmethod
+    def read(self, index: int, *, side: int | None = None) -> Picture:
+        """Return picture `index`, its shorter side reduced to `side` if longer: uint8, H × W × 1 or 3."""
+
+    @abstractmethod
+    def header(self, index: int) -> Header:
+        """Return what picture `index` says of itself, without decoding it."""
+
+    @abstractmethod
+    def sizes(self) -> list[int]:
+        """Return the bytes of each file, or nothing where there are no files."""
+
+    @abstractmethod
+    def chosen(self, indices: list[int]) -> "Pictures":
+        """Return only the pictures at `indices`, in that order."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FilePictures(Pictures):
+    """Pictures in files; `names` are paths relative to `root`, or absolute ones."""
+
+    root: Path
+    names: tuple[str, ...]
+
+    def read(self, index: int, *, side: int | None = None) -> Picture:
+        return read_picture(self.root / self.names[index], side=side, name=self.names[index])
+
+    def header(self, index: int) -> Header:
+        return read_header(self.root / self.names[index], name=self.names[index])
+
+    def sizes(self) -> list[int]:
+        return [_size(self.root / name) for name in self.names]
+
+    def chosen(self, indices: list[int]) -> "FilePictures":
+        return FilePictures(self.root, tuple(self.names[index] for index in indices))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ArrayPictures(Pictures):
+    """Pictures of one size in memory: uint8, N × H × W × C."""
+
+    pixels: UInt8[np.ndarray, "count height width channels"]
+
+    def read(self, index: int, *, side: int | None = None) -> Picture:
+        return self.pixels[index]
+
+    def header(self, index: int) -> Header:
+        _, height, width, channels = self.pixels.shape
+        mode = "L" if channels == 1 else "RGB"
+        return Header(
+            height=height, width=width, format="", mode=mode, bits=8, rotated=False, alpha=False, frames=1
+        )
+
+    def sizes(self) -> list[int]:
+        return []
+
+    def chosen(self, indices: list[int]) -> "ArrayPictures":
+        return ArrayPictures(self.pixels[indices])
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """One split of a source: `names[i]` is read by `read(i)` and belongs to `classes[labels[i]]`."""
+
+    name: str
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: Int64[np.ndarray, "count"]
+    pictures: Pictures = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int, *, side: int | None = None) -> Picture:
+        """Return picture `index`: uint8, height × width × 1 or 3.
+
+        Args:
+            index: which picture, from 0.
+            side: reduce the shorter side to this many pixels if it is longer; None reads every pixel.
+
+        Raises:
+            UnreadablePicture: the file cannot be read; the message names it and says why.
+        """
+        return self.pictures.read(index, side=side)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many pictures each class has."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist(), strict=True))
+
+    def without(self, names: Collection[str]) -> "Split":
+        """Return the split less the pictures called `names`, the rest in the same order."""
+        dropped = frozenset(names)
+        return self.chosen([index for index, name in enumerate(self.names) if name not in dropped])
+
+    def chosen(self, indices: list[int]) -> "Split":
+        """Return only the pictures at `indices`, in that order."""
+        names = tuple(self.names[index] for index in indices)
+        return Split(self.name, self.classes, names, self.labels[indices], self.pictures.chosen(indices))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
