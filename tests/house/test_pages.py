@@ -2,19 +2,20 @@
 
 import doctest
 import re
-import subprocess
-import sys
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from residua.cli.app import app
 from tests.house.tree import ROOT
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLE = re.compile(r"^```pycon\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"\bresidua ([a-z]+)((?: [^\n`#|]+)?)")
-OPTION = re.compile(r"(?<=\s)--[a-z][a-z-]+")
+OPTION = re.compile(r"(?<=\s)--(?!help)[a-z][a-z-]+")
 OUR_FILE = re.compile(r"`((?:docs|scripts|src|tests|benchmarks)/[\w./-]+)`")
 CODE = re.compile(r"^(?: {4}|```).*|`[^`\n]+`", re.MULTILINE)
 
@@ -30,9 +31,11 @@ def titled(page: Path) -> str:
 @cache
 def help_of(verb: str) -> str:
     """Return what `residua VERB --help` prints; empty when there is no such verb."""
-    program = [sys.executable, "-c", "from residua.cli.app import main; main()", verb, "--help"]
-    answer = subprocess.run(program, capture_output=True, text=True, check=False)
-    return answer.stdout if answer.returncode == 0 else ""
+    if verb not in app:
+        return ""
+    console = Console(file=StringIO(), width=200, record=True)
+    app.help_print([verb], console=console)
+    return console.export_text()
 
 
 def commands() -> list[tuple[str, str, str]]:
