@@ -1,26 +1,83 @@
 """Instruments: a model and a batch in, frozen rows out; the model is left as it was.
 
-rewired         put wrappers on parts for a while: Silent, Bypassed, NoGradient, Scaled, Recorded, Recomputed
-untouched       the promise that every instrument keeps, for code of your own
-signal          how large the signal is after each part
+On any model:
+
+signal              how large the signal is after each part
+gradient_norms      how large the gradient is at each part
+coherence           whether the gradient survives a tiny step along itself
+line_gradients      the derivative along a line of inputs; autocorrelation says whether it is shattered
+delete_each         what is left when each part is taken out; also delete_some
+filter_normalised   a direction through the weights, for slice_along, surface, roughness and local_minima
+
+On models made of parts:
+
+identity_share      how much of the gradient comes by the shortcuts
+route_sum           that the gradients of all routes add up to the gradient
+gradient_by_length  how much of it comes by routes of each length
+swap                what it costs that blocks change places
+
+To build more: `rewired` puts wrappers on parts for a while (Silent, Bypassed, NoGradient, Scaled, Recorded,
+Recomputed), and `untouched` keeps the promise of every instrument for code of your own.
 """
 
+from residua.look.examples import Examples, Loss
+from residua.look.gradients import Coherence, GradientRow, coherence, gradient_norms
+from residua.look.identity import IdentityRow, identity_share
+from residua.look.landscape import (
+    Direction,
+    filter_normalised,
+    local_minima,
+    roughness,
+    slice_along,
+    surface,
+)
+from residua.look.lesion import LesionRow, Score, SwapRow, delete_each, delete_some, swap
+from residua.look.paths import PathRow, RouteSum, gradient_by_length, route_sum
 from residua.look.rewire import Wrapper, rewired
+from residua.look.shatter import autocorrelation, brown_noise, line_gradients, white_noise
 from residua.look.signal import Signal, signal
 from residua.look.untouched import buffers_kept, untouched
 from residua.look.wrappers import Bypassed, NoGradient, Recomputed, Recorded, Scaled, Silent
 
 __all__ = [
     "Bypassed",
+    "Coherence",
+    "Direction",
+    "Examples",
+    "GradientRow",
+    "IdentityRow",
+    "LesionRow",
+    "Loss",
     "NoGradient",
+    "PathRow",
     "Recomputed",
     "Recorded",
+    "RouteSum",
     "Scaled",
+    "Score",
     "Signal",
     "Silent",
+    "SwapRow",
     "Wrapper",
+    "autocorrelation",
+    "brown_noise",
     "buffers_kept",
+    "coherence",
+    "delete_each",
+    "delete_some",
+    "filter_normalised",
+    "gradient_by_length",
+    "gradient_norms",
+    "identity_share",
+    "line_gradients",
+    "local_minima",
     "rewired",
+    "roughness",
+    "route_sum",
     "signal",
+    "slice_along",
+    "surface",
+    "swap",
     "untouched",
+    "white_noise",
 ]

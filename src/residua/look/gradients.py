@@ -1,0 +1,165 @@
+"""How large the gradient is on its way back, and whether a step along it still finds it there."""
+
+import math
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from residua.look.examples import Examples, Loss, differentiable
+from residua.look.signal import measured
+from residua.look.untouched import untouched
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GradientRow:
+    """The gradient of the loss at one part, in the order of the run.
+
+    Attributes:
+        position: 0 for the part that ran first, the nearest to the input.
+        name: of the part in the model.
+        kind: its class.
+        norm: Euclidean norm of the gradient with respect to what leaves the part.
+        second_moment: mean square of that gradient, which compares parts of different size.
+        parameters: norm of the gradient of the part's own parameters; None where it has none.
+    """
+
+    position: int
+    name: str
+    kind: str
+    norm: float
+    second_moment: float
+    parameters: float | None
+
+
+def gradient_norms(
+    model: nn.Module,
+    examples: Examples,
+    *,
+    loss: Loss = F.cross_entropy,
+    only: type[nn.Module] | None = None,
+) -> tuple[GradientRow, ...]:
+    """Differentiate the loss of a batch and measure the gradient at each layer and each join of any model.
+
+    The model runs in the mode that it is in. A part whose output has no gradient, such as one that nothing
+    reads, has no row.
+
+    Args:
+        model: any module; it is left as it was.
+        examples: inputs and targets.
+        loss: from outputs and targets to one number.
+        only: measure parts of this class alone; without it the joins and every module that holds no other.
+
+    >>> examples = torch.ones(1, 2), torch.tensor([0])
+    >>> [row.name for row in gradient_norms(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), examples)]
+    ['0', '1']
+    """
+    reached: list[tuple[str, nn.Module, list[Tensor]]] = []
+
+    def watch(name: str, module: nn.Module, _: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.requires_grad:
+            seen: list[Tensor] = []
+            reached.append((name, module, seen))
+            # A hook sees the gradient of this value even when an in-place layer writes over it afterwards.
+            output.register_hook(seen.append)  # type: ignore[no-untyped-call]
+
+    with untouched(model), torch.enable_grad(), ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if isinstance(module, only) if only else measured(module):
+                handle = module.register_forward_hook(partial(watch, name))
+                hooks.callback(handle.remove)
+        inputs, targets = examples
+        torch.autograd.backward(loss(model(differentiable(inputs)), targets))
+        return tuple(
+            gradient_row(position, name, module, seen[0])
+            for position, (name, module, seen) in enumerate(entry for entry in reached if entry[2])
+        )
+
+
+def gradient_row(position: int, name: str, module: nn.Module, gradient: Tensor) -> GradientRow:
+    """Return the row of one part while the gradients of its parameters are still there."""
+    values = gradient.double()
+    own = [p.grad.double().square().sum() for p in module.parameters(recurse=False) if p.grad is not None]
+    return GradientRow(
+        position,
+        name,
+        type(module).__name__,
+        values.norm().item(),
+        values.square().mean().item(),
+        torch.stack(own).sum().sqrt().item() if own else None,
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Coherence:
+    """Whether the gradient survives a tiny step along itself.
+
+    Attributes:
+        cosine: between the gradient here and after the step, over all weights: near 1 a step knows where it
+            goes; near 0 the gradient says nothing about its own neighbourhood.
+        gradient_norm: of the gradient here.
+        tensors: the cosine of each weight alone, by its name.
+    """
+
+    cosine: float
+    gradient_norm: float
+    tensors: tuple[tuple[str, float], ...]
+
+
+def coherence(
+    model: nn.Module, examples: Examples, *, loss: Loss = F.cross_entropy, step: float = 3e-4
+) -> Coherence:
+    """Compare the gradient here with the gradient after a tiny step down along it, on the same batch.
+
+    Args:
+        model: any module, in the mode that it is in; it is left as it was.
+        examples: inputs and targets.
+        loss: from outputs and targets to one number.
+        step: its length as a share of the norm of all weights.
+
+    >>> _ = torch.manual_seed(0)
+    >>> examples = torch.ones(1, 2), torch.tensor([0])
+    >>> round(coherence(nn.Linear(2, 3), examples).cosine, 3)
+    1.0
+    """
+    weights = {name: p.detach() for name, p in model.named_parameters() if p.is_floating_point()}
+    here = gradient_at(model, weights, examples, loss)
+    size, length = norm(weights.values()), norm(here.values())
+    scale = step * size / length if length else 0.0
+    there = gradient_at(model, {name: w - scale * here[name] for name, w in weights.items()}, examples, loss)
+    dots = {name: (here[name].double() * there[name].double()).sum().item() for name in weights}
+    return Coherence(
+        cosine(sum(dots.values()), length, norm(there.values())),
+        length,
+        tuple((name, cosine(dot, norm([here[name]]), norm([there[name]]))) for name, dot in dots.items()),
+    )
+
+
+def gradient_at(
+    model: nn.Module, weights: dict[str, Tensor], examples: Examples, loss: Loss
+) -> dict[str, Tensor]:
+    """Return the gradient of the loss with respect to each weight, at these weights."""
+    inputs, targets = examples
+    with untouched(model), torch.enable_grad():
+        leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+        value = loss(functional_call(model, leaves, (inputs,)), targets)
+        gradients = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
+    return dict(zip(leaves, gradients, strict=True))
+
+
+def norm(tensors: Iterable[Tensor]) -> float:
+    """Return the Euclidean norm of all numbers in some tensors together."""
+    return math.sqrt(sum(tensor.double().square().sum().item() for tensor in tensors))
+
+
+def cosine(dot: float, one: float, other: float) -> float:
+    """Return the cosine of two vectors from their product and norms; 0 where one of them is zero."""
+    return dot / (one * other) if one and other else 0.0

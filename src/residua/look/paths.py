@@ -1,0 +1,166 @@
+"""The routes of a residual network: how much gradient comes by each, and that together they are all of it.
+
+Veit et al. 2016, "Residual networks behave like ensembles of relatively shallow networks"
+(arXiv:1605.06431).
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from residua.errors import BadInput
+from residua.look.examples import Examples, Loss, differentiable
+from residua.look.rewire import rewired
+from residua.look.untouched import untouched
+from residua.look.wrappers import NoGradient
+from residua.parts import joins
+
+Leg = Literal["branch", "shortcut"]
+Route = dict[str, Leg]
+"""The leg taken at each join that it passes; a join inside a leg not taken is not passed."""
+
+MOST_JOINS = 12
+OTHER: dict[Leg, Leg] = {"branch": "shortcut", "shortcut": "branch"}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RouteSum:
+    """Whether the gradients of all routes add up to the gradient.
+
+    Attributes:
+        joins: forks in the model.
+        routes: ways through them, 2^joins when none is inside another.
+        relative_error: norm of the difference over the norm of the gradient.
+    """
+
+    joins: int
+    routes: int
+    relative_error: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PathRow:
+    """The gradient that comes by the routes with so many branches.
+
+    Attributes:
+        length: branches on the route; its other joins are passed by the shortcut.
+        paths: how many such routes there are.
+        mean_norm: of the gradient at the input by one of them, over the routes drawn.
+        share_of_paths: of all routes.
+        share_of_gradient: `paths` times `mean_norm`, as a share of that of all lengths.
+    """
+
+    length: int
+    paths: int
+    mean_norm: float
+    share_of_paths: float
+    share_of_gradient: float
+
+
+def route_sum(model: nn.Module, examples: Examples, *, loss: Loss = F.cross_entropy) -> RouteSum:
+    """Follow every route back to the input by itself, and compare the sum with the whole gradient.
+
+    Args:
+        model: made of parts, with at most 12 joins; in double precision the error shows only rounding.
+        examples: inputs and targets.
+        loss: from outputs and targets to one number.
+
+    Raises:
+        BadInput: more joins than can be walked.
+
+    >>> from residua.parts import Sum
+    >>> model = nn.Sequential(Sum(nn.Linear(2, 2)), Sum(nn.Linear(2, 2))).double()
+    >>> found = route_sum(model, (torch.ones(1, 2).double(), torch.tensor([0])))
+    >>> found.routes, found.relative_error < 1e-12
+    (4, True)
+    """
+    names = [name for name, _ in joins(model)]
+    if len(names) > MOST_JOINS:
+        raise BadInput(
+            f"a network of {len(names)} joins has up to {2 ** len(names):,} routes, too many to walk; "
+            f"take one of at most {MOST_JOINS} joins"
+        )
+    whole = by_route(model, examples, loss, {})
+    total, count = torch.zeros_like(whole), 0
+    for route in routes(names):
+        total += by_route(model, examples, loss, route)
+        count += 1
+    return RouteSum(len(names), count, ((total - whole).norm() / whole.norm()).item())
+
+
+def gradient_by_length(
+    model: nn.Module,
+    examples: Examples,
+    *,
+    draws: int,
+    generator: torch.Generator,
+    loss: Loss = F.cross_entropy,
+    lengths: Sequence[int] | None = None,
+) -> tuple[PathRow, ...]:
+    """Draw routes of each length and measure the gradient that comes by one of them.
+
+    Args:
+        model: made of parts, no join inside another; it is left as it was.
+        examples: inputs and targets.
+        draws: routes of each length, where there are so many.
+        generator: where the choice comes from.
+        loss: from outputs and targets to one number.
+        lengths: which to measure; all if not given. The shares are among these.
+
+    >>> from residua.parts import Sum
+    >>> model = nn.Sequential(Sum(nn.Linear(2, 2)), Sum(nn.Linear(2, 2)))
+    >>> examples = torch.ones(1, 2), torch.tensor([0])
+    >>> [row.paths for row in gradient_by_length(model, examples, draws=1, generator=torch.Generator())]
+    [1, 2, 1]
+    """
+    names = [name for name, _ in joins(model)]
+    measured: list[tuple[int, int, float]] = []
+    for length in range(len(names) + 1) if lengths is None else lengths:
+        paths = math.comb(len(names), length)
+        norms = []
+        for _ in range(min(draws, paths)):
+            taken = set(torch.randperm(len(names), generator=generator)[:length].tolist())
+            route: Route = {n: "branch" if place in taken else "shortcut" for place, n in enumerate(names)}
+            norms.append(by_route(model, examples, loss, route).norm().item())
+        measured.append((length, paths, sum(norms) / len(norms)))
+    gradient = sum(paths * size for _, paths, size in measured)
+    return tuple(
+        PathRow(length, paths, size, paths / 2 ** len(names), paths * size / gradient if gradient else 0.0)
+        for length, paths, size in measured
+    )
+
+
+def routes(names: Sequence[str]) -> Iterator[Route]:
+    """Walk all ways through some joins.
+
+    >>> list(routes(["a", "a.branch.b"]))
+    [{'a': 'branch', 'a.branch.b': 'branch'}, {'a': 'branch', 'a.branch.b': 'shortcut'}, {'a': 'shortcut'}]
+    """
+    if not names:
+        yield {}
+        return
+    first, *others = names
+    outside = [name for name in others if not name.startswith(f"{first}.")]
+    legs: tuple[Leg, ...] = ("branch", "shortcut")
+    for leg in legs:
+        for inside in routes([name for name in others if name.startswith(f"{first}.{leg}.")]):
+            for after in routes(outside):
+                yield {first: leg} | inside | after
+
+
+def by_route(model: nn.Module, examples: Examples, loss: Loss, route: Route) -> Tensor:
+    """Return the gradient at the input that comes by one route; by all of them for an empty one."""
+    inputs, targets = examples
+    cuts = {f"{name}.{OTHER[leg]}": NoGradient for name, leg in route.items()}
+    with untouched(model), torch.enable_grad(), rewired(model, cuts):
+        leaf = differentiable(inputs)
+        value = loss(model(leaf), targets)
+        (gradient,) = torch.autograd.grad(value, leaf, materialize_grads=True)
+    return gradient.detach()
