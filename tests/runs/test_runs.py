@@ -1,0 +1,126 @@
+"""A run's folder: names, rows, locks, and a model that reads back."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from residua.data import Preprocess
+from residua.errors import BadRun
+from residua.nets.build import build
+from residua.runs import (
+    EpochRow,
+    EventRow,
+    Model,
+    Run,
+    StepRow,
+    append_row,
+    keep_rows,
+    load_model,
+    locked,
+    new_run,
+    open_run,
+    read_rows,
+    save_model,
+    write_json,
+)
+from residua.runs.model import card_of
+
+PREPROCESS = Preprocess(size=8, resize=8, channels=1, mean=(0.5,), std=(0.2,), read_side=16)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def step(number: int) -> StepRow:
+    return StepRow(step=number, epoch=1, loss=1.0, lr=0.1, gradient_norm=2.0)
+
+
+@pytest.mark.usefixtures("here")
+def test_runs_without_a_name_get_the_next_free_one() -> None:
+    first, second = new_run(None, stem="my photos"), new_run(None, stem="my photos")
+    assert (first.folder, second.folder) == (Path("runs/my-photos"), Path("runs/my-photos-2"))
+
+
+@pytest.mark.usefixtures("here")
+def test_a_second_run_of_the_same_name_is_refused() -> None:
+    run = new_run("mine", stem="x")
+    write_json(run.config, {})
+    with pytest.raises(BadRun, match="residua resume runs/mine"):
+        new_run("mine", stem="x")
+
+
+def test_a_folder_with_something_else_in_it_is_refused(here: Path) -> None:
+    (here / "letters").mkdir()
+    (here / "letters" / "love.txt").write_text("dear")
+    with pytest.raises(BadRun, match="not an empty folder"):
+        new_run("./letters/../letters", stem="x")
+
+
+@pytest.mark.usefixtures("here")
+def test_opening_nothing_names_the_runs_that_there_are() -> None:
+    write_json(new_run("mine", stem="x").config, {})
+    assert open_run("mine").folder == Path("runs/mine")
+    with pytest.raises(BadRun, match="the runs here are mine"):
+        open_run("yours")
+
+
+def test_rows_read_back_and_a_line_cut_short_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    rows = [step(10), EventRow(step=12, text="resumed"), step(20)]
+    for row in rows:
+        append_row(path, row)
+    with path.open("ab") as file:
+        file.write(b'{"kind":"step","st')
+    assert read_rows(path) == rows
+    keep_rows(path, until=12)
+    assert read_rows(path) == rows[:2]
+
+
+def test_an_epoch_row_may_have_no_training_accuracy(tmp_path: Path) -> None:
+    row = EpochRow(
+        epoch=1, step=1, seconds=1.0, train_loss=1.0, train_accuracy=None, val_loss=1.0, val_accuracy=0.5, lr=0.1,
+        images_per_second=10.0,
+    )  # fmt: skip
+    append_row(tmp_path / "m", row)
+    assert read_rows(tmp_path / "m") == [row]
+
+
+def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    other = (
+        "from pathlib import Path\nfrom residua.runs import Run, locked\n"
+        f"with locked(Run(Path({str(tmp_path)!r}))): pass"
+    )
+    with locked(run):
+        held = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=False)
+    assert "is being written by process" in held.stderr
+    assert subprocess.run([sys.executable, "-c", other], check=False).returncode == 0
+
+
+def test_a_model_reads_back_with_the_same_answers(tmp_path: Path) -> None:
+    network = build("resnet20_cifar", classes=3, in_channels=1).eval()
+    model = Model(name="resnet20_cifar", network=network, classes=("a", "b", "c"), preprocess=PREPROCESS)
+    save_model(tmp_path, card_of(model, {"val_accuracy": 0.5}), network.state_dict())
+    again = load_model(tmp_path)
+    images = torch.randn(2, 1, 8, 8)
+    assert torch.equal(again.network(images), network(images))
+    assert (again.classes, again.preprocess) == (model.classes, model.preprocess)
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_a_broken_model_is_a_sentence(tmp_path: Path, name: str) -> None:
+    network = build("resnet20_cifar", classes=3, in_channels=1)
+    model = Model(name="resnet20_cifar", network=network, classes=("a", "b", "c"), preprocess=PREPROCESS)
+    save_model(tmp_path, card_of(model, {}), network.state_dict())
+    (tmp_path / name).write_bytes(b"{")
+    with pytest.raises(BadRun, match="cannot be read as a model"):
+        load_model(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(BadRun, match="residua resume"):
+        load_model(tmp_path)
