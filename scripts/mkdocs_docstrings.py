@@ -6,7 +6,7 @@ from typing import Any
 import griffe
 
 EXAMPLE = re.compile(r"^>>> .*(?:\n(?!\s*$).*)*", re.MULTILINE)  # down to the next empty line
-COLUMNS = re.compile(r"^\w+ {2,}\S.*(?:\n\w+ {2,}\S.*)*", re.MULTILINE)
+COLUMNS = re.compile(r"^\w+(?:, \w+)* {2,}\S.*(?:\n\w+(?:, \w+)* {2,}\S.*)*", re.MULTILINE)
 
 
 class AsItStands(griffe.Extension):
