@@ -20,33 +20,33 @@ SHOWN = 20
 
 
 def evaluate(
-    model: str,
+    run: str,
     data: str | None = None,
+    /,
     *,
     split: str | None = None,
-    network: Annotated[str | None, Parameter(name="--model")] = None,
+    model: str | None = None,
     device: str = "cpu",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Score a trained network: top-1, top-5, macro F1, calibration, and each class.
 
     Args:
-        model: the folder of a run, or a file of weights together with --model.
+        run: the folder of a run, or a file of weights together with --model.
         data: pictures with their classes, as for train; by default the data of the run itself.
         split: train, val or test; by default the last of these that there is.
-        network: what the weights in a file belong to, such as resnet20_cifar.
+        model: what the weights in a file belong to, such as resnet20_cifar.
         device: to run on.
         as_json: for machines.
     """
-    if Path(model).is_file():
-        found = training.evaluate(
-            load_foreign(Path(model), network, data), data or "", split=split, device=device
-        )
+    if Path(run).is_file():
+        foreign = load_foreign(Path(run), model, data)
+        found = training.evaluate(foreign, data or "", split=split, device=device)
     else:
-        run = open_run(model)
-        trained = load_model(run.folder, device)
-        opened, name = own_split(run, data, split, trained)
-        found = training.evaluate_split(trained, opened, name, device)
+        opened = open_run(run)
+        trained = load_model(opened.folder, device)
+        pictures, name = own_split(opened, data, split, trained)
+        found = training.evaluate_split(trained, pictures, name, device)
     if as_json:
         print(msgspec.json.encode(found).decode())
         return

@@ -2,7 +2,7 @@
 
 import time
 from types import TracebackType
-from typing import Self, final
+from typing import final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -39,7 +39,7 @@ class Display:
         self.epochs = 0
         self.spoke_at = time.monotonic()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Display":
         self.bar.start()
         return self
 
