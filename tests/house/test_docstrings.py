@@ -8,6 +8,11 @@ from tests.house.tree import defined, modules
 
 WITHOUT_EXAMPLE: dict[str, str] = {
     # "name in residua.__all__": why an example would say nothing or take minutes
+    "evaluate": "takes a trained model; docs/how-to/evaluate-and-predict.md shows it on a real run",
+    "load_model": "takes the folder of a run; as above",
+    "predict": "takes a trained model; as above",
+    "resume": "takes a run that was stopped; docs/how-to/resume-a-run.md shows it",
+    "train": "would write a run folder; the first page of the documentation shows it",
 }
 
 

@@ -11,9 +11,9 @@ from residua.data import open_source
 from residua.errors import BadData, BadInput, Diverged
 from residua.runs import EpochRow, load_model, read_rows
 from residua.training import Settings, evaluate, predict, train
+from residua.training.assemble import build_for
 from residua.training.checkpoint import checkpoints, read_checkpoint
 from residua.training.finder import find_lr, fitting_batch
-from residua.training.job import build_for
 from residua.training.recipe import decide
 
 

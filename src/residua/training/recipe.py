@@ -15,6 +15,9 @@ from residua.training.processor import has_bfloat16, pick_device
 class Settings:
     """What a user may set; None is chosen by what the data and the machine are, and said.
 
+    >>> Settings(epochs=3).epochs
+    3
+
     Attributes:
         model: name of the network; `residua models` lists them.
         epochs: passes over the training pictures.
