@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Int64
 
-Indices = Int64[np.ndarray, "count"]
+Indices = Int64[np.ndarray, "_"]
 
 
 def held_out(labels: Indices, count: int, *, seed: int) -> tuple[Indices, Indices]:

@@ -11,7 +11,10 @@ from residua.data.listing import WHOLE, Entry, Listing
 from residua.errors import BadData
 
 SUFFIXES = frozenset(
-    ".avif .bmp .gif .heic .heif .jfif .jpe .jpeg .jpg .jxl .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
+    {
+        *{".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".jxl"},
+        *{".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"},
+    }
 )
 """What makes a file a picture by its name, upper case or lower; some are named only to be refused with a reason."""
 

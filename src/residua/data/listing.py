@@ -63,16 +63,17 @@ def class_problems(listing: Listing) -> list[str]:
     problems = []
     for split, entries in listing.entries.items():
         present = {entry.label for entry in entries}
-        for label in (label for label in classes if label not in present):
-            problems.append(
-                f"class '{label}' has no picture in {split}{_like(label, present - set(classes))}; add some, "
-                f"or leave {split} out so that it is held out of train, or remove the class everywhere"
-            )
-        for label in ordered(present - set(classes)):
-            problems.append(
-                f"class '{label}' is in {split} but not in train{_like(label, classes)}; "
-                f"give it training pictures or remove it from {split}"
-            )
+        problems += [
+            f"class '{label}' has no picture in {split}{_like(label, present - set(classes))}; add some, "
+            f"or leave {split} out so that it is held out of train, or remove the class everywhere"
+            for label in classes
+            if label not in present
+        ]
+        problems += [
+            f"class '{label}' is in {split} but not in train{_like(label, classes)}; "
+            f"give it training pictures or remove it from {split}"
+            for label in ordered(present - set(classes))
+        ]
     return problems
 
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import final
+from typing import BinaryIO, final
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageFile
 
 from residua.data.colours import eight_bit
 from residua.data.refusals import UnreadablePicture, broken_png, reason_for
@@ -126,7 +126,7 @@ _quiet_filters: list["warnings.catch_warnings[None]"] = []
 
 
 @contextmanager
-def _named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
+def _named(name: str, file: BinaryIO | None = None) -> Iterator[None]:
     """Turn whatever goes wrong inside into one UnreadablePicture that names the file and says why."""
     try:
         yield
@@ -140,7 +140,7 @@ def _named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
         raise UnreadablePicture(name, reason_for(error, start)) from error
 
 
-def _opened(file: io.BufferedIOBase) -> Image.Image:
+def _opened(file: BinaryIO) -> Image.Image:
     """Open a picture of a known format and refuse one that is too large before any of it is decoded."""
     image = Image.open(file, formats=FORMATS)
     pixels = image.width * image.height
@@ -179,11 +179,11 @@ def _orientation(image: Image.Image) -> int:
 
 def _bits(image: Image.Image) -> int:
     """Return the bits of one channel as stored: Pillow's mode says 8 for a 16-bit RGB file."""
-    if image.format == "PNG" and image.tile:
+    if isinstance(image, ImageFile.ImageFile) and image.format == "PNG" and image.tile:
         stored = image.tile[0].args
         return 16 if isinstance(stored, str) and "16" in stored else 8
     if image.format == "TIFF":
-        return max(image.tag_v2.get(258, (8,)))  # type: ignore[attr-defined]  # the TIFF plugin's own tag table
+        return int(max(image.tag_v2.get(258, (8,))))  # type: ignore[attr-defined]  # the TIFF plugin's own tag table
     return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
 
 

@@ -106,7 +106,7 @@ class Preprocess:
             rows = images.permute(0, 2, 3, 1).flatten(2)
             width = images.shape[3]
             rows = rows.to(torch.float32).mul_(scale.repeat(width)).add_(shift.repeat(width))
-            return rows.unflatten(2, (width, -1)).permute(0, 3, 1, 2)
+            return rows.view(*rows.shape[:2], width, -1).permute(0, 3, 1, 2)
         return images.to(torch.float32).mul_(scale[:, None, None]).add_(shift[:, None, None])
 
     def _scale_and_shift(self, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -165,7 +165,8 @@ def _measured(train: Split, plain: Preprocess, most: int) -> tuple[tuple[float, 
         found = [pair for pair in pool.map(sums, evenly(len(train), most)) if pair is not None]
     if not found:
         return plain.mean, plain.std
-    total, squares = np.sum(found, axis=0, dtype=np.int64)
+    summed = np.stack(found).sum(axis=0)
+    total, squares = summed[0], summed[1]
     count = len(found) * plain.size**2
     mean = total / count
     deviation = np.sqrt(

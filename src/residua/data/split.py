@@ -61,7 +61,8 @@ class ArrayPictures(Pictures):
     pixels: UInt8[np.ndarray, "count height width channels"]
 
     def read(self, index: int, *, side: int | None = None) -> Picture:
-        return self.pixels[index]
+        pixels: Picture = self.pixels[index]
+        return pixels
 
     def header(self, index: int) -> Header:
         _, height, width, channels = self.pixels.shape
@@ -85,7 +86,7 @@ class Split:
     name: str
     classes: tuple[str, ...]
     names: tuple[str, ...]
-    labels: Int64[np.ndarray, "count"]
+    labels: Int64[np.ndarray, " count"]
     pictures: Pictures = field(repr=False)
 
     def __len__(self) -> int:

@@ -12,11 +12,12 @@ from residua.errors import BadData, MissingExtra
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 
-_PATH_NAMES = (
-    "path filepath file_path file filename file_name image image_path imagepath img img_path picture".split()
-)
-_LABEL_NAMES = "label labels class class_name classname category target y species".split()
-_SPLIT_COLUMNS = "split subset set fold partition".split()
+_PATH_NAMES = [
+    *("path", "filepath", "file_path", "file", "filename", "file_name"),
+    *("image", "image_path", "imagepath", "img", "img_path", "picture"),
+]
+_LABEL_NAMES = ["label", "labels", "class", "class_name", "classname", "category", "target", "y", "species"]
+_SPLIT_COLUMNS = ["split", "subset", "set", "fold", "partition"]
 _SPLITS = {
     "train": "train",
     "training": "train",

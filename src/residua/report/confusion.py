@@ -1,0 +1,70 @@
+"""Which class is taken for which: a table of counts for a few classes, a map for many, and the worst pairs."""
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+from markupsafe import Markup
+
+from residua.report.folder import Evaluation
+from residua.report.page import fill
+
+MOST_IN_TABLE = 24
+MOST_PAIRS = 12
+
+
+@final
+@dataclass(frozen=True)
+class Pair:
+    """`count` pictures of `truth`, a `share` of them all, were taken for `guess`."""
+
+    truth: str
+    guess: str
+    count: int
+    share: float
+
+
+def fits_table(evaluation: Evaluation) -> bool:
+    """Return whether the classes are few enough to write every count."""
+    return len(evaluation.classes) <= MOST_IN_TABLE
+
+
+def matrix(evaluation: Evaluation) -> Markup:
+    """Return the confusion matrix as a table with counts, or as a map where the classes are many.
+
+    A colour says which share of its row, the true class, a cell is: one colour for right, another for wrong.
+    """
+    classes = evaluation.classes
+    rows = [
+        (classes[truth], [_cell(classes, truth, guess, count, sum(row)) for guess, count in enumerate(row)])
+        for truth, row in enumerate(evaluation.confusion)
+    ]
+    if fits_table(evaluation):
+        upright = max(map(len, classes), default=0) <= 3
+        return fill("confusion_table.html", {"classes": classes, "rows": rows, "upright": upright})
+    return fill("confusion_map.html", {"size": len(classes), "rows": rows})
+
+
+def worst_pairs(evaluation: Evaluation) -> list[Pair]:
+    """Return the most frequent confusions, the most frequent first."""
+    classes = evaluation.classes
+    pairs = [
+        Pair(classes[truth], classes[guess], count, count / sum(row))
+        for truth, row in enumerate(evaluation.confusion)
+        for guess, count in enumerate(row)
+        if truth != guess and count
+    ]
+    return sorted(pairs, key=lambda pair: (-pair.count, -pair.share, pair.truth, pair.guess))[:MOST_PAIRS]
+
+
+def _cell(classes: list[str], truth: int, guess: int, count: int, samples: int) -> dict[str, object]:
+    share = count / samples if samples else 0.0
+    right = truth == guess
+    return {
+        "guess": guess,
+        "count": count,
+        "right": right,
+        # Rare mistakes are what a reader looks for, so their colour rises with the root of the share.
+        "strength": round(100 * share if right else 20 + 80 * math.sqrt(share)),
+        "text": f"{classes[truth]}, taken for {classes[guess]}: {count:,} of {samples:,}",
+    }

@@ -1,0 +1,134 @@
+"""The first screen of a report: how well it does, on what, with what, in what time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import final
+
+from markupsafe import Markup
+
+from residua.report.folder import Epoch, Evaluation, RunFolder
+from residua.report.numbers import SPACE, compact, count, duration, percent, plain, wilson
+from residua.report.page import fill
+
+_SPLITS = {"val": "validation", "valid": "validation", "train": "training"}
+
+
+@final
+@dataclass(frozen=True)
+class Score:
+    """An accuracy with its 95 % interval, where the number of pictures is known, and the rate of a blind guess."""
+
+    accuracy: float
+    split: str
+    samples: int | None = None
+    interval: tuple[float, float] | None = None
+    baseline: float | None = None
+
+
+def subtitle(run: RunFolder) -> str:
+    """Return the name of the run and when it started."""
+    name = run.path.resolve().name
+    try:
+        started = datetime.fromisoformat(str(run.environment.get("started", "")))
+    except ValueError:
+        return name
+    return f"{name} · {started.day} {started:%B %Y, %H:%M}"
+
+
+def opening(run: RunFolder) -> Markup:
+    """Return the headline block."""
+    score = _score(run)
+    values = {
+        "score": score,
+        "digits": digits((score.samples if score else None) or 0),
+        "right": round(score.accuracy * score.samples) if score and score.samples else None,
+        "facts": [(term, main, rest) for term, main, rest in _facts(run) if main],
+        "figures": _figures(run.evaluation) if run.evaluation else [],
+        "notice": _notice(run),
+    }
+    return fill("headline.html", values)
+
+
+def split_name(split: str) -> str:
+    """Return the name of a split as a word.
+
+    >>> split_name("val")
+    'validation'
+    """
+    return _SPLITS.get(split, split)
+
+
+def digits(samples: int) -> int:
+    """Return how many decimals a percentage of `samples` pictures deserves."""
+    return 2 if samples >= 5000 else 1
+
+
+def _score(run: RunFolder) -> Score | None:
+    """The evaluated accuracy, else that of the last epoch with one."""
+    found = run.evaluation
+    if found is not None:
+        largest = max((sum(row) for row in found.confusion), default=0) / found.samples
+        interval = wilson(found.top1 * found.samples, found.samples)
+        return Score(found.top1, split_name(found.split), found.samples, interval, largest or None)
+    for epoch in reversed(run.epochs):
+        if epoch.val_accuracy is not None:
+            split = run.data.splits.get("val")
+            samples = split.samples if split and split.samples else None
+            around = wilson(epoch.val_accuracy * samples, samples) if samples else None
+            return Score(epoch.val_accuracy, f"validation, epoch {epoch.epoch}", samples, around)
+    return None
+
+
+def _facts(run: RunFolder) -> list[tuple[str, str, str]]:
+    model, train = run.model, run.data.splits.get("train")
+    size = [f"{count(model.parameters)} parameters"] if model.parameters else []
+    if model.macs:
+        size.append(f"{compact(model.macs)} multiply-adds a picture")
+    amounts = [f"{len(run.data.classes)} classes"] if run.data.classes else []
+    if train and train.samples:
+        amounts.append(f"{count(train.samples)} training pictures")
+    return [
+        ("Network", run.network_name, ", ".join(size)),
+        ("Data", run.data_name, ", ".join(amounts)),
+        ("Time", *_time(run)),
+    ]
+
+
+def _time(run: RunFolder) -> tuple[str, str]:
+    timed = [epoch.seconds for epoch in run.epochs if epoch.seconds is not None]
+    if not timed:
+        return "", ""
+    epochs = f"{len(run.epochs)} {'epoch' if len(run.epochs) == 1 else 'epochs'}"
+    if run.planned_epochs and len(run.epochs) < run.planned_epochs:
+        epochs = f"{len(run.epochs)} of {run.planned_epochs} epochs"
+    where = run.environment.get("device") or run.config.config.get("device")
+    cores = run.environment.get("cores")
+    on = f", on {where}" if where else ""
+    if where == "cpu" and cores:
+        on += f" with {cores} {'core' if cores == 1 else 'cores'}"
+    return duration(sum(timed)), epochs + on
+
+
+def _figures(found: Evaluation) -> list[tuple[str, str]]:
+    exact = digits(found.samples)
+    rates = [("Top-5 accuracy", found.top5), ("Macro F1", found.macro_f1), ("Calibration error", found.ece)]
+    figures = [(name, percent(rate, exact)) for name, rate in rates if rate is not None]
+    return figures + ([("Loss", plain(found.loss))] if found.loss is not None else [])
+
+
+def _notice(run: RunFolder) -> str:
+    """What a reader must know of a run that has not come to its end."""
+    if run.evaluation is not None:
+        return ""
+    done, planned = len(run.epochs), run.planned_epochs
+    last = f" The last thing that happened: {run.events[-1].text}." if run.events else ""
+    if planned is None or done >= planned:
+        return f"This run has not been evaluated yet: `residua evaluate` does it.{last}"
+    return (
+        f"This run has stopped, or is still going, after {_ended(run.epochs)} of {planned} epochs, so it has not "
+        f"been evaluated. `residua resume` goes on from where it was.{last}"
+    )
+
+
+def _ended(epochs: list[Epoch]) -> str:
+    return str(len(epochs)) if epochs else f"none{SPACE}"

@@ -1,0 +1,44 @@
+"""The report of one run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from residua.files import write_text
+from residua.report import headline, results, setting, training
+from residua.report.folder import RunFolder, read
+from residua.report.page import Section, render
+
+# In the order of what a reader wants to know.
+_SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
+    training.curves,
+    results.confusion,
+    results.classes,
+    results.mistakes,
+    results.calibration,
+    training.speed,
+    setting.command,
+    setting.data,
+    setting.machine,
+)
+
+
+def write(folder: Path) -> Path:
+    """Write `report.html` into the run `folder` and return its path.
+
+    The page holds its pictures, style and script in itself, and depends on nothing but the folder: the same
+    folder gives the same page. What the run does not have yet is left out, and the page says so.
+
+    Raises:
+        BadRun: the folder is no run, one of its files is damaged, or the page cannot be written.
+    """
+    run = read(folder)
+    made = (section(run) for section in _SECTIONS)
+    page = render(
+        f"{run.network_name} on {run.data_name}",
+        [section for section in made if section is not None],
+        subtitle=headline.subtitle(run),
+        opening=headline.opening(run),
+    )
+    path = folder / "report.html"
+    write_text(path, page)
+    return path

@@ -1,0 +1,117 @@
+"""How the training went, epoch by epoch, and how fast."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from markupsafe import Markup
+
+from residua.report.charts import NUMBER, SECONDS, SHARE, Line, Mark, Point, Scale, Unit, line_chart, thin
+from residua.report.folder import Epoch, RunFolder, Step
+from residua.report.numbers import duration, percent
+from residua.report.page import Section, fill
+
+
+def curves(run: RunFolder) -> Section | None:
+    """Return accuracy, loss, learning rate and gradient norm over the epochs, with what happened to the run."""
+    marks = [Mark(event.step / _scale(run), event.text) for event in run.events]
+    rate = _by_step(run, lambda row: row.lr) or _by_epoch(run, lambda row: row.lr)
+    norm = _by_step(run, lambda row: row.gradient_norm)
+    charts = [
+        _accuracy(run, marks),
+        _loss(run, marks),
+        _from_zero("Learning rate", [Line("now", rate)], x_name=_along(run), marks=marks),
+        _from_zero("Gradient norm", [Line("now", norm)], x_name=_along(run), marks=marks),
+    ]
+    if not any(charts):
+        return None
+    values = {"charts": list(filter(None, charts)), "epochs": run.epochs, "events": run.events}
+    return Section("training", "Training", fill("training.html", values), _story(run.epochs))
+
+
+def speed(run: RunFolder) -> Section | None:
+    """Return the time of each epoch and the pictures a second."""
+    seconds = _by_epoch(run, lambda row: row.seconds)
+    rates = _by_epoch(run, lambda row: row.images_per_second)
+    charts = [
+        _from_zero("Time of an epoch", [Line("last", seconds)], unit=SECONDS),
+        _from_zero("Pictures a second", [Line("last", rates)]),
+    ]
+    if not any(charts):
+        return None
+    said = []
+    if known := [value for _, value in seconds if value is not None]:
+        said.append(f"{duration(median(known))} an epoch")
+    if known := [value for _, value in rates if value is not None]:
+        said.append(f"{median(known):,.0f} pictures a second")
+    body = fill("charts.html", {"charts": list(filter(None, charts))})
+    return Section("speed", "Speed", body, f"Typical (the median): {', '.join(said)}.")
+
+
+def _accuracy(run: RunFolder, marks: Sequence[Mark]) -> Markup:
+    lines = [
+        Line("training", _by_epoch(run, lambda row: row.train_accuracy), "second"),
+        Line("validation", _by_epoch(run, lambda row: row.val_accuracy)),
+    ]
+    scale = Scale.around(_values(lines))
+    scale = scale.ending(scale.low, min(scale.high, 1.0))
+    return line_chart("Accuracy", lines, x_name="epoch", y=scale, unit=SHARE, marks=marks)
+
+
+def _loss(run: RunFolder, marks: Sequence[Mark]) -> Markup:
+    lines = [
+        Line("each step", _by_step(run, lambda row: row.loss), "faint"),
+        Line("training", _by_epoch(run, lambda row: row.train_loss), "second"),
+        Line("validation", _by_epoch(run, lambda row: row.val_loss)),
+    ]
+    return _from_zero("Loss", lines, x_name=_along(run), marks=marks)
+
+
+def _from_zero(
+    title: str,
+    lines: Sequence[Line],
+    *,
+    x_name: str = "epoch",
+    unit: Unit = NUMBER,
+    marks: Sequence[Mark] = (),
+) -> Markup:
+    scale = Scale.around([0.0, *_values(lines)])
+    return line_chart(title, lines, x_name=x_name, y=scale, unit=unit, marks=marks)
+
+
+def _by_epoch(run: RunFolder, value: Callable[[Epoch], float | None]) -> list[Point]:
+    return [(float(row.epoch), value(row)) for row in run.epochs]
+
+
+def _by_step(run: RunFolder, value: Callable[[Step], float | None]) -> list[Point]:
+    return thin([(row.step / _scale(run), value(row)) for row in run.steps])
+
+
+def _scale(run: RunFolder) -> float:
+    """The steps of an epoch; before the end of the first one nobody knows, and a step is the unit."""
+    last = run.epochs[-1] if run.epochs else None
+    return last.step / last.epoch if last and last.step and last.epoch else 1.0
+
+
+def _along(run: RunFolder) -> str:
+    return "epoch" if run.epochs else "step"
+
+
+def _values(lines: Sequence[Line]) -> list[float]:
+    values = [value for line in lines for _, value in line.points]
+    return [value for value in values if value is not None and abs(value) < float("inf")]
+
+
+def _story(epochs: Sequence[Epoch]) -> str:
+    """The curves in two sentences."""
+    scored = [(epoch.val_accuracy, epoch.epoch) for epoch in epochs if epoch.val_accuracy is not None]
+    if not scored:
+        return "" if epochs else "The run stopped before the end of its first epoch."
+    last = epochs[-1]
+    best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
+    story = f"Validation accuracy ends at {percent(scored[-1][0])}"
+    story += f"; its best was {percent(best)} after epoch {at}." if at != scored[-1][1] else ", its best."
+    if last.train_accuracy is not None and last.val_accuracy is not None:
+        gap = 100 * (last.train_accuracy - last.val_accuracy)
+        side = "above" if gap > 0 else "below"
+        story += f" Training accuracy ends {abs(gap):.1f} points {side} it."
+    return story
