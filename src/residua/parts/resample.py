@@ -34,7 +34,9 @@ class Fitted(Part):
         height, width = x.shape[-2:]
         below, right = -height % self.multiple, -width % self.multiple
         x = F.pad(x, (0, right, 0, below), mode="replicate")
-        return self.part(x)[..., :height, :width]  # type: ignore[no-any-return]  # torch types a call as Any
+        # Padding by less than nothing crops. A slice would too, but as a view, whose layout makes an exported
+        # program refuse either the sizes that fit or those that do not.
+        return F.pad(self.part(x), (0, -right, 0, -below))
 
     def extra_repr(self) -> str:
         return f"multiple={self.multiple}"
