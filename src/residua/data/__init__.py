@@ -2,13 +2,15 @@
 
 from residua.data.augment import Augment
 from residua.data.batches import Batch, Batches
+from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
 from residua.data.folders import SUFFIXES as PICTURE_SUFFIXES
 from residua.data.loading import load
+from residua.data.one_split import open_split
 from residua.data.pictures import Picture, read_picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
-from residua.data.source import BadFile, Source, open_source, open_split
+from residua.data.source import BadFile, Source, open_source
 from residua.data.split import Split
 
 __all__ = [
@@ -17,12 +19,14 @@ __all__ = [
     "BadFile",
     "Batch",
     "Batches",
+    "CheckReport",
     "Description",
     "Picture",
     "Preprocess",
     "Source",
     "Split",
     "UnreadablePicture",
+    "check",
     "describe",
     "load",
     "open_source",

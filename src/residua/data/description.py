@@ -14,7 +14,7 @@ from residua.errors import BadData
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitDescription:
     """One split by name: `labels[i]` and `bytes[i]` (of the file; empty without files) belong to `names[i]`."""
 
@@ -25,7 +25,7 @@ class SplitDescription:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Description:
     """A source as it was read; msgspec writes it as JSON and reads it back."""
 

@@ -109,7 +109,7 @@ def open_source(data: str | Path, *, seed: int = 0) -> Source:
         MissingExtra: a Parquet table without pyarrow.
     """
     if str(data) == DIGITS:
-        return _open_digits()
+        return open_digits()
     listing = list_data(Path(data))
     if problems := [*listing.problems, *class_problems(listing)]:
         raise refuse(str(data), problems)
@@ -122,37 +122,6 @@ def open_source(data: str | Path, *, seed: int = 0) -> Source:
     return described_by_headers(
         Path(data), listing.root, splits, (*listing.notes, *notes), seed=seed, bad=bad
     )
-
-
-def open_split(data: str | Path, *, classes: tuple[str, ...], split: str | None = None) -> Split:
-    """Open one split of `data` to evaluate a model that knows `classes`; labels are positions in them.
-
-    Args:
-        data: what `open_source` takes.
-        classes: the class names of the model, in its order.
-        split: `train`, `val` or `test`; by default the last of these that the data has, and everything in class
-            folders that are not divided.
-
-    Raises:
-        BadData: there is no such split, or a class in it that the model does not know.
-    """
-    if str(data) == DIGITS:
-        splits = _open_digits().splits
-        found = splits[_named_split(str(data), split, splits)]
-        entries = [
-            Entry(name, found.classes[label]) for name, label in zip(found.names, found.labels, strict=True)
-        ]
-        _known(str(data), entries, classes)
-        labels = np.array([classes.index(entry.label) for entry in entries], np.int64)
-        return Split(found.name, classes, found.names, labels, found.pictures)
-    listing = list_data(Path(data))
-    if listing.problems:
-        raise refuse(str(data), listing.problems)
-    if set(listing.entries) == {WHOLE} and split in (None, WHOLE):
-        split = WHOLE
-    name = _named_split(str(data), split, listing.entries)
-    _known(str(data), listing.entries[name], classes)
-    return to_split(name, listing.entries[name], classes, listing.root)
 
 
 def list_data(path: Path) -> Listing:
@@ -292,7 +261,7 @@ def _mirrored(classes: tuple[str, ...], channels: int) -> tuple[bool, list[str]]
     return True, []
 
 
-def _open_digits() -> Source:
+def open_digits() -> Source:
     pixels, labels = digit_pictures()
     classes = tuple(str(digit) for digit in range(10))
     splits = {
@@ -319,19 +288,3 @@ def _open_digits() -> Source:
         ),
         typical_size=(8, 8),
     )
-
-
-def _named_split(data: str, split: str | None, splits: Iterable[str]) -> str:
-    splits = list(splits)
-    if split is None:
-        return splits[-1]
-    if split not in splits:
-        raise BadData(f"{data} has no split '{split}'; it has {', '.join(splits)}")
-    return split
-
-
-def _known(data: str, entries: list[Entry], classes: tuple[str, ...]) -> None:
-    unknown = sorted({entry.label for entry in entries} - set(classes))
-    if unknown:
-        few = ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")
-        raise BadData(f"{data} has class '{unknown[0]}', which the model does not know; it knows {few}")
