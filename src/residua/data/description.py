@@ -42,11 +42,7 @@ class Description:
 
 
 def describe(source: Source) -> Description:
-    """Return what `source` is, in a form that a run writes down.
-
-    >>> describe(open_source("digits")).splits["test"].names[:2]
-    ('digits/0002', 'digits/0005')
-    """
+    """Return what `source` is, in a form that a run writes down."""
     return Description(
         name=source.name,
         classes=source.classes,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, final
+from typing import final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -32,7 +32,9 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-Picture = UInt8[np.ndarray, "height width channels"]
+Picture = UInt8[
+    np.ndarray, "_ _ _"
+]  # height, width, channels: free, so that sizes may differ within one call
 
 
 @final
@@ -126,7 +128,7 @@ _quiet_filters: list["warnings.catch_warnings[None]"] = []
 
 
 @contextmanager
-def _named(name: str, file: BinaryIO | None = None) -> Iterator[None]:
+def _named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
     """Turn whatever goes wrong inside into one UnreadablePicture that names the file and says why."""
     try:
         yield
@@ -140,9 +142,9 @@ def _named(name: str, file: BinaryIO | None = None) -> Iterator[None]:
         raise UnreadablePicture(name, reason_for(error, start)) from error
 
 
-def _opened(file: BinaryIO) -> Image.Image:
+def _opened(file: io.BufferedIOBase) -> Image.Image:
     """Open a picture of a known format and refuse one that is too large before any of it is decoded."""
-    image = Image.open(file, formats=FORMATS)
+    image = Image.open(file, formats=FORMATS)  # type: ignore[arg-type]  # any binary file will do
     pixels = image.width * image.height
     if pixels > LARGEST:
         raise UnreadablePicture(

@@ -262,6 +262,7 @@ def _mirrored(classes: tuple[str, ...], channels: int) -> tuple[bool, list[str]]
 
 
 def open_digits() -> Source:
+    """Return the embedded digits, always divided in the same way."""
     pixels, labels = digit_pictures()
     classes = tuple(str(digit) for digit in range(10))
     splits = {
