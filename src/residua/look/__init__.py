@@ -6,6 +6,7 @@ signal              how large the signal is after each part
 gradient_norms      how large the gradient is at each part
 coherence           whether the gradient survives a tiny step along itself
 line_gradients      the derivative along a line of inputs; autocorrelation says whether it is shattered
+gradient_correlation, switching     what the gradients of two inputs share, and why
 delete_each         what is left when each part is taken out; also delete_some
 filter_normalised   a direction through the weights, for slice_along, surface, roughness and local_minima
 
@@ -34,7 +35,15 @@ from residua.look.landscape import (
 from residua.look.lesion import LesionRow, Score, SwapRow, delete_each, delete_some, swap
 from residua.look.paths import PathRow, RouteSum, gradient_by_length, route_sum
 from residua.look.rewire import Wrapper, rewired
-from residua.look.shatter import autocorrelation, brown_noise, line_gradients, white_noise
+from residua.look.shatter import (
+    Switching,
+    autocorrelation,
+    brown_noise,
+    gradient_correlation,
+    line_gradients,
+    switching,
+    white_noise,
+)
 from residua.look.signal import Signal, signal
 from residua.look.untouched import buffers_kept, untouched
 from residua.look.wrappers import Bypassed, NoGradient, Recomputed, Recorded, Scaled, Silent
@@ -58,6 +67,7 @@ __all__ = [
     "Signal",
     "Silent",
     "SwapRow",
+    "Switching",
     "Wrapper",
     "autocorrelation",
     "brown_noise",
@@ -67,6 +77,7 @@ __all__ = [
     "delete_some",
     "filter_normalised",
     "gradient_by_length",
+    "gradient_correlation",
     "gradient_norms",
     "identity_share",
     "line_gradients",
@@ -78,6 +89,7 @@ __all__ = [
     "slice_along",
     "surface",
     "swap",
+    "switching",
     "untouched",
     "white_noise",
 ]

@@ -4,9 +4,13 @@
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import final
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -40,6 +44,65 @@ def line_gradients(model: nn.Module, positions: Line, *, start: Tensor, directio
         with statistics_fixed(model, line.detach()):
             (gradient,) = torch.autograd.grad(model(line).sum(), place)
     return gradient
+
+
+def gradient_correlation(model: nn.Module, inputs: Float[Tensor, "samples ..."]) -> float:
+    """Return the cosine between the gradients of the summed outputs at two inputs, the mean over all pairs.
+
+    A batch norm in training mode uses the statistics of the inputs, held fixed.
+
+    Args:
+        model: any, in the mode that it is in; it is left as it was.
+        inputs: two samples at least.
+
+    >>> round(gradient_correlation(nn.Linear(3, 1), torch.ones(4, 3)), 3)
+    1.0
+    """
+    with untouched(model), torch.enable_grad():
+        leaf = inputs.detach().clone().requires_grad_()
+        with statistics_fixed(model, leaf.detach()):
+            (gradient,) = torch.autograd.grad(model(leaf).sum(), leaf)
+    samples = len(inputs)
+    units = F.normalize(gradient.double().flatten(1), dim=1)
+    return ((units.sum(0).square().sum().item()) - samples) / (samples * (samples - 1))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Switching:
+    """What one ReLU does over a set of inputs.
+
+    Attributes:
+        name: of the ReLU in the model.
+        share: of its units, those that are on for some of the inputs and off for others.
+    """
+
+    name: str
+    share: float
+
+
+@torch.no_grad()
+def switching(model: nn.Module, inputs: Float[Tensor, "samples ..."]) -> tuple[Switching, ...]:
+    """Return, for each ReLU in the order of the run, the share of its units that switch within the inputs.
+
+    Where no unit switches a network is linear there, and its gradient is a constant.
+
+    >>> switching(nn.Sequential(nn.ReLU()), torch.tensor([[1.0, 1.0], [1.0, -1.0]]))
+    (Switching(name='0', share=0.5),)
+    """
+    rows: list[Switching] = []
+
+    def look(name: str, _: nn.Module, given: tuple[Tensor, ...]) -> None:
+        on = given[0] > 0
+        rows.append(Switching(name, (on.any(0) & ~on.all(0)).double().mean().item()))
+
+    with untouched(model), ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if isinstance(module, nn.ReLU):
+                handle = module.register_forward_pre_hook(partial(look, name))
+                hooks.callback(handle.remove)
+        model(inputs)
+    return tuple(rows)
 
 
 @contextmanager
