@@ -1,6 +1,6 @@
 """Charts as inline SVG: they take the colours of the page, fit any width, and keep their text at its size.
 
-Positions are percentages of the plot, so a chart needs no script to fit a phone; only the curves are stretched.
+Positions are percentages of the plot, so a chart fits a phone without a script; only the curves are stretched.
 """
 
 import math
@@ -63,11 +63,7 @@ class Mark:
 @final
 @dataclass(frozen=True)
 class Scale:
-    """An axis from `low` to `high` with round numbers on it.
-
-    >>> Scale.around([0.13, 0.96]).ticks
-    (0.0, 0.25, 0.5, 0.75, 1.0)
-    """
+    """An axis from `low` to `high` with round numbers on it."""
 
     low: float
     high: float

@@ -1,4 +1,4 @@
-"""Which class is taken for which: a table of counts for a few classes, a map for many, and the worst pairs."""
+"""Which class is taken for which: counts for a few classes, a map for many, and the worst pairs."""
 
 import math
 from dataclasses import dataclass
