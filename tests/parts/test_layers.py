@@ -22,8 +22,10 @@ def test_a_convolution_has_a_bias_only_when_asked_for() -> None:
     assert convolution(8, 8, groups=4).weight.shape == (8, 2, 3, 3)
 
 
-@pytest.mark.parametrize(("channels", "groups"), [(64, 32), (48, 16), (12, 4), (7, 1), (2, 2)])
-def test_groups_divide_the_channels(channels: int, groups: int) -> None:
+@pytest.mark.parametrize(
+    ("channels", "groups"), [(64, 32), (48, 16), (32, 16), (16, 8), (12, 4), (7, 1), (2, 1)]
+)
+def test_groups_divide_the_channels_and_hold_two_or_more(channels: int, groups: int) -> None:
     norm = normalisation("group", channels)
     assert isinstance(norm, nn.GroupNorm)
     assert norm.num_groups == groups

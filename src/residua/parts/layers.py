@@ -23,7 +23,8 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
     """Return the normalisation of that name over `channels`; "none" is the identity.
 
     "batch" is Ioffe & Szegedy 2015 (arXiv:1502.03167); "group" is Wu & He 2018 (arXiv:1803.08494) with 32
-    groups, or the largest power of two below it that divides the channels.
+    groups, or the largest power of two below it that leaves at least two channels in each: one alone would
+    make it instance norm, which says nothing about a single pixel.
 
     >>> normalisation("group", 48).num_groups
     16
@@ -32,7 +33,8 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
         case "batch":
             return nn.BatchNorm2d(channels)
         case "group":
-            return nn.GroupNorm(max(g for g in (1, 2, 4, 8, 16, 32) if channels % g == 0), channels)
+            fitting = [groups for groups in (2, 4, 8, 16, 32) if channels % groups == 0 and channels > groups]
+            return nn.GroupNorm(max(fitting, default=1), channels)
         case "none":
             return nn.Identity()
         case _:

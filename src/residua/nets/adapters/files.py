@@ -13,7 +13,7 @@ from torch import Tensor
 
 from residua.errors import BadRun
 
-NESTED: Final = ("state_dict", "model")  # where training scripts keep the weights among other things
+NESTED: Final = ("model", "state_dict")  # where training scripts keep the weights among other things
 CODE: Final = re.compile(r"GLOBAL ([\w.]+)")
 ADVICE: Final = "Save the state dict alone, as safetensors or with torch.save(model.state_dict(), file)"
 
@@ -32,20 +32,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         with path.open("rb") as file:
             start = file.read(9)
         # A safetensors file is the length of its header in eight bytes, then the header, which is JSON.
-        state = safetensors.torch.load_file(path) if start[8:] == b"{" else unpickled(path)
+        found = safetensors.torch.load_file(path) if start[8:] == b"{" else unpickled(path)
     except OSError as error:
         raise BadRun(f"{path} cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
         raise BadRun(f"{path} is a damaged safetensors file: {error}. Fetch or export it again") from error
-    others = sorted(str(name) for name, value in state.items() if not isinstance(value, Tensor))
+    state = {str(name): tensor.detach() for name, tensor in found.items() if isinstance(tensor, Tensor)}
+    others = [str(name) for name, value in found.items() if not isinstance(value, Tensor)]
     if others or not state:
-        what = f"holds {', '.join(others[:3])} beside or instead of tensors" if others else "holds nothing"
-        raise BadRun(f"{path} {what}; weights are tensors by name. {ADVICE}")
-    return {str(name): tensor.detach() for name, tensor in state.items()}
+        what = f"{', '.join(others[:3])} beside or instead of tensors" if others else "nothing"
+        raise BadRun(f"{path} holds {what}; weights are tensors by name. {ADVICE}")
+    return state
 
 
-def unpickled(path: Path) -> Mapping[str, Tensor]:
-    """Return the state dict in a file that `torch.save` wrote, refusing any other Python object."""
+def unpickled(path: Path) -> Mapping[str, object]:
+    """Return what `torch.save` wrote by name, out of what lies around it; refuse any other Python object."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
