@@ -63,7 +63,11 @@ class Mark:
 @final
 @dataclass(frozen=True)
 class Scale:
-    """An axis from `low` to `high` with round numbers on it."""
+    """An axis from `low` to `high` with round numbers on it.
+
+    >>> Scale.around([0.13, 0.96]).ticks
+    (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """
 
     low: float
     high: float
