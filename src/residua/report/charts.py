@@ -63,11 +63,7 @@ class Mark:
 @final
 @dataclass(frozen=True)
 class Scale:
-    """An axis from `low` to `high` with round numbers on it.
-
-    >>> Scale.around([0.13, 0.96]).ticks
-    (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    """
+    """An axis from `low` to `high` with round numbers on it."""
 
     low: float
     high: float

@@ -7,7 +7,6 @@ from residua.files import write_text
 from residua.report import headline, results, setting, training
 from residua.report.folder import RunFolder, read
 from residua.report.page import Section, render
-from residua.runs import Run
 
 # In the order of what a reader wants to know.
 _SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
@@ -40,6 +39,6 @@ def write(folder: Path) -> Path:
         subtitle=headline.subtitle(run),
         opening=headline.opening(run),
     )
-    path = Run(run.path).report
+    path = folder / "report.html"
     write_text(path, page)
     return path

@@ -12,15 +12,15 @@ from residua.report.page import Section, fill
 
 
 def curves(run: RunFolder) -> Section | None:
-    """Return accuracy, loss, learning rate and gradient norm over the epochs, with the events of the run."""
+    """Return accuracy, loss, learning rate and gradient norm over the epochs, with what happened to the run."""
     marks = [Mark(event.step / _scale(run), event.text) for event in run.events]
     rate = _by_step(run, lambda row: row.lr) or _by_epoch(run, lambda row: row.lr)
     norm = _by_step(run, lambda row: row.gradient_norm)
     charts = [
         _accuracy(run, marks),
         _loss(run, marks),
-        _from_zero("Learning rate", [Line("rate", rate)], x_name=_along(run), marks=marks),
-        _from_zero("Gradient norm", [Line("norm", norm)], x_name=_along(run), marks=marks),
+        _from_zero("Learning rate", [Line("now", rate)], x_name=_along(run), marks=marks),
+        _from_zero("Gradient norm", [Line("now", norm)], x_name=_along(run), marks=marks),
     ]
     if not any(charts):
         return None
@@ -33,8 +33,8 @@ def speed(run: RunFolder) -> Section | None:
     seconds = _by_epoch(run, lambda row: row.seconds)
     rates = _by_epoch(run, lambda row: row.images_per_second)
     charts = [
-        _from_zero("Time of an epoch", [Line("time", seconds)], unit=SECONDS),
-        _from_zero("Pictures a second", [Line("speed", rates)]),
+        _from_zero("Time of an epoch", [Line("last", seconds)], unit=SECONDS),
+        _from_zero("Pictures a second", [Line("last", rates)]),
     ]
     if not any(charts):
         return None
@@ -52,9 +52,7 @@ def _accuracy(run: RunFolder, marks: Sequence[Mark]) -> Markup:
         Line("training", _by_epoch(run, lambda row: row.train_accuracy), "second"),
         Line("validation", _by_epoch(run, lambda row: row.val_accuracy)),
     ]
-    values = _values(lines)
-    # At least 20 points high, or the noise of a flat curve would look like news.
-    scale = Scale.around([*values, max(0.0, max(values, default=1.0) - 0.2)])
+    scale = Scale.around(_values(lines))
     scale = scale.ending(scale.low, min(scale.high, 1.0))
     return line_chart("Accuracy", lines, x_name="epoch", y=scale, unit=SHARE, marks=marks)
 
@@ -111,9 +109,7 @@ def _story(epochs: Sequence[Epoch]) -> str:
     last = epochs[-1]
     best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
     story = f"Validation accuracy ends at {percent(scored[-1][0])}"
-    if at != scored[-1][1]:
-        story += f"; its best was {percent(best)} after epoch {at}"
-    story += "."
+    story += f"; its best was {percent(best)} after epoch {at}." if at != scored[-1][1] else ", its best."
     if last.train_accuracy is not None and last.val_accuracy is not None:
         gap = 100 * (last.train_accuracy - last.val_accuracy)
         side = "above" if gap > 0 else "below"
