@@ -57,9 +57,8 @@ class Sum(Join):
     """
 
     def merge(self, carried: Carried, learned: Learned) -> Tensor:
-        if (
-            carried.shape != learned.shape
-        ):  # PyTorch would broadcast one channel, or one pixel, without a word
+        # PyTorch would broadcast a branch of one channel, or of one pixel, without a word.
+        if carried.shape != learned.shape:
             legs = f"the shortcut brings {tuple(carried.shape)} and the branch {tuple(learned.shape)}"
             raise BadSpec(
                 f"{legs}; a Sum needs the same shape from both. Give it a shortcut with the channels and the "
