@@ -14,12 +14,10 @@ from jaxtyping import UInt8
 from PIL import Image, ImageFile
 
 from residua.data.colours import eight_bit
-from residua.data.refusals import UnreadablePicture, broken_png, reason_for
+from residua.data.refusals import LARGEST, UnreadablePicture, reason_for, too_large
+from residua.data.whole import what_is_broken
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-LARGEST = 100_000_000
-"""The most pixels that a picture may declare; a header that declares more is refused before it is decoded."""
-
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -92,10 +90,10 @@ def read_whole(path: Path, *, side: int | None = None, name: str | None = None) 
         content = path.read_bytes()
     file = io.BytesIO(content)
     with _named(name, file), quiet():
+        if damage := what_is_broken(content):
+            raise UnreadablePicture(name, damage)
         image = _opened(file)
         header = _header(image)
-        if image.format == "PNG" and (damage := broken_png(content)):
-            raise UnreadablePicture(name, damage)
         return header, _decoded(image, side)
 
 
@@ -147,16 +145,14 @@ def _opened(file: io.BufferedIOBase) -> Image.Image:
     image = Image.open(file, formats=FORMATS)  # type: ignore[arg-type]  # any binary file will do
     pixels = image.width * image.height
     if pixels > LARGEST:
-        raise UnreadablePicture(
-            "", f"its header declares {image.width} × {image.height} pixels; at most {LARGEST:,} are read"
-        )
+        raise UnreadablePicture("", too_large(pixels))
     return image
 
 
 def _header(image: Image.Image) -> Header:
     orientation = _orientation(image)
     width, height = image.size
-    if orientation >= 5:
+    if orientation >= 5 and image.format != "TIFF":  # the TIFF plugin says the size as it is shown
         width, height = height, width
     return Header(
         height=height,
@@ -173,7 +169,13 @@ def _header(image: Image.Image) -> Header:
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; a damaged EXIF block does not make the picture unreadable."""
     try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        if "exif" in image.info:
+            exif = Image.Exif()
+            exif.load(image.info["exif"])
+        else:
+            # Not the PNG plugin's own method, which decodes the picture to look for a block behind the pixels.
+            exif = Image.Image.getexif(image)
+        orientation = exif.get(_ORIENTATION, 1)
     except Exception:  # each damage raises its own type
         return 1
     return orientation if orientation in _TURNS else 1

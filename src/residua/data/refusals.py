@@ -1,7 +1,6 @@
 """Why a file cannot be used as a picture, in words."""
 
-import struct
-import zlib
+import re
 from typing import final
 
 from PIL import Image, UnidentifiedImageError
@@ -25,6 +24,9 @@ class UnreadablePicture(BadData):
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
 
+
+LARGEST = 100_000_000
+"""The most pixels that a picture may declare; a header that declares more is refused before it is decoded."""
 
 _SIGNATURES = (
     (4, b"ftypheic", "a HEIC picture, which is not read: save it as JPEG or PNG"),
@@ -50,7 +52,8 @@ def reason_for(error: Exception, start: bytes) -> str:
         case IsADirectoryError():
             return "a folder, not a file"
         case Image.DecompressionBombError():
-            return f"its header declares too large a picture ({error})"
+            declared = re.search(r"(\d+) pixels", str(error))
+            return too_large(int(declared[1]) if declared else None)
         case UnidentifiedImageError():
             return _unknown(start)
         case MemoryError():
@@ -61,6 +64,12 @@ def reason_for(error: Exception, start: bytes) -> str:
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return f"truncated: the file ends before the picture does ({text})"
     return f"damaged: {text}"
+
+
+def too_large(pixels: int | None) -> str:
+    """Say that a header declares more pixels than are read."""
+    declared = "too many" if pixels is None else f"{pixels:,}"
+    return f"its header declares {declared} pixels; at most {LARGEST:,} are read"
 
 
 def _unknown(start: bytes) -> str:
@@ -82,23 +91,3 @@ def _unknown(start: bytes) -> str:
     if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):
         return "text, not a picture"
     return f"not a picture in a format that is read ({_READ})"
-
-
-def broken_png(content: bytes) -> str | None:
-    """Return what is wrong with the chunks of a PNG, or None.
-
-    Pillow stops at the last row and does not look at the checksums of the pixel data.
-    """
-    position = 8
-    while position + 8 <= len(content):
-        length, kind = struct.unpack_from(">I4s", content, position)
-        end = position + 8 + length
-        if end + 4 > len(content):
-            break
-        (expected,) = struct.unpack_from(">I", content, end)
-        if zlib.crc32(content[position + 4 : end]) != expected:
-            return f"damaged: the checksum of its {kind.decode('latin-1')} chunk is wrong"
-        if kind == b"IEND":
-            return None
-        position = end + 4
-    return "truncated: the file ends before the picture does"
