@@ -75,10 +75,11 @@ def test_a_figure_has_no_ground_and_is_the_same_each_time(tmp_path: Path) -> Non
 
 
 def test_in_a_page_the_ink_is_the_colour_of_the_text() -> None:
-    drawing = svg(Height((HeightRow(12.0),), seeds=1).plot(), "height")
-    assert drawing.startswith("<svg")
+    drawing = svg(Height((HeightRow(12.0),), seeds=1).plot(), "height", words='"tall" <tower>')
     assert "currentColor" in drawing
     assert INK.lower() not in drawing
+    assert 'aria-label="&#34;tall&#34; &lt;tower&gt;"' in drawing
+    assert " width=" not in drawing[: drawing.index("viewBox")]
 
 
 def test_a_notebook_sees_the_verdict_and_escaped_text() -> None:

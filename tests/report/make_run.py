@@ -11,7 +11,7 @@ from PIL import Image
 DIGITS = [str(digit) for digit in range(10)]
 
 
-def make_run(
+def make_run(  # noqa: PLR0913  what a run may look like
     folder: Path,
     *,
     classes: list[str] = DIGITS,
@@ -21,15 +21,16 @@ def make_run(
     accuracy: float = 0.975,
     per_class: int = 36,
     size: int = 8,
+    data: str = "digits",
     seed: int = 0,
 ) -> Path:
     """Write a run of `epochs` of `planned` epochs that ends at about `accuracy`, and return `folder`."""
     chance = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "config.json", _config(planned or epochs, size))
-    _write(folder / "environment.json", _environment())
-    _write(folder / "data.json", _data(classes, per_class, chance))
-    rows = _rows(epochs, accuracy, 1 / len(classes), chance)
+    _write(folder / "config.json", _config(data, planned or epochs, size))
+    _write(folder / "environment.json", _environment(data))
+    _write(folder / "data.json", _data(data, classes, per_class, chance))
+    rows = _rows(epochs, planned or epochs, accuracy, 1 / len(classes), chance)
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     if evaluated:
         _write(folder / "model.json", {"name": "resnet20_cifar", "parameters": 272_186, "macs": 2_556_000})
@@ -52,42 +53,48 @@ def _write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content))
 
 
-def _config(epochs: int, size: int) -> dict[str, Any]:
+def _config(data: str, epochs: int, size: int) -> dict[str, Any]:
     config = {
+        "data": data,
         "model": "resnet20_cifar",
-        "data": "digits",
         "epochs": epochs,
         "batch_size": 64,
-        "lr": 0.1,
-        "weight_decay": 5e-4,
-        "optimiser": "sgd",
-        "schedule": "cosine",
-        "warmup": 2,
-        "label_smoothing": 0.1,
-        "ema": 0.99,
+        "lr": 0.070711,
+        "optimizer": "sgd",
+        "weight_decay": 0.0005,
+        "warmup": 0.15,
+        "ema": 0.999,
+        "clip": 5.0,
+        "class_weights": False,
+        "image_size": size,
+        "augment": "light",
         "amp": False,
         "channels_last": True,
-        "clip": None,
-        "accumulate": 1,
-        "class_weights": False,
-        "early_stopping": None,
-        "seed": 0,
+        "resize": [size, size],
+        "note": None,
         "device": "cpu",
+        "seed": 0,
     }
     chosen = {
-        "model": f"pictures are {size} × {size}, and the CIFAR nets keep their resolution longest",
-        "batch_size": "the usual one for a few thousand small pictures",
-        "lr": "0.1 is for batches of 64 with Nesterov momentum",
-        "amp": "this processor has no bfloat16",
-        "device": "no GPU was found",
-        "warmup": "two epochs keep the first steps from diverging",
+        "model": f"the pictures are seen at {size} × {size} pixels",
+        "batch_size": "at least 16 steps an epoch of 1,212 pictures, 128 at most",
+        "lr": "the usual one of SGD, scaled by the root of the batch",
+        "optimizer": "the residual networks' papers used it",
+        "weight_decay": "the usual one for this optimizer",
+        "warmup": "the first seventh of the steps",
+        "ema": "the averaged weights are the ones kept",
+        "clip": "far above a healthy gradient",
+        "image_size": f"the pictures are about {size} × {size} pixels",
+        "amp": "this device has no bfloat16 instructions",
+        "channels_last": "convolutions run faster",
+        "device": "the fastest here",
     }
     return {"format": 1, "config": config, "chosen": chosen}
 
 
-def _environment() -> dict[str, Any]:
+def _environment(data: str) -> dict[str, Any]:
     return {
-        "command": "residua train digits --epochs 30 --seed 0",
+        "command": f"residua train {data} --epochs 30",
         "started": "2026-03-14T09:26:53+00:00",
         "residua": "0.1.0",
         "python": "3.11.2",
@@ -100,24 +107,26 @@ def _environment() -> dict[str, Any]:
     }
 
 
-def _data(classes: list[str], per_class: int, chance: random.Random) -> dict[str, Any]:
+def _data(data: str, classes: list[str], per_class: int, chance: random.Random) -> dict[str, Any]:
     splits = {}
     for name, factor in (("train", 3.4), ("val", 0.6), ("test", 1.0)):
         counts = [round(per_class * factor * chance.uniform(0.75, 1.25)) for _ in classes]
         counts = [per_class] * len(classes) if name == "test" else counts
         splits[name] = {"samples": sum(counts), "counts": counts, "names": []}
     notes = ["There was no test split: 20 % of each class was set aside, with seed 0."]
-    return {"data": "digits", "classes": classes, "splits": splits, "notes": notes}
+    return {"data": data, "classes": classes, "splits": splits, "notes": notes}
 
 
-def _rows(epochs: int, accuracy: float, floor: float, chance: random.Random) -> list[dict[str, Any]]:
+def _rows(
+    epochs: int, planned: int, accuracy: float, floor: float, chance: random.Random
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     steps = 20
     for epoch in range(1, epochs + 1):
-        learned = 1 - math.exp(-4.5 * epoch / max(epochs, 5))
+        learned = 1 - math.exp(-4.5 * epoch / max(planned, 5))
         right = floor + (accuracy - floor) * learned
         for step in range((epoch - 1) * steps + 2, epoch * steps + 1, 2):
-            done = step / (epochs * steps)
+            done = step / (planned * steps)
             loss = math.log(1 / floor) * math.exp(-3 * done) * chance.uniform(0.8, 1.2)
             rate = 0.1 * min(1, step / 40) * (1 + math.cos(math.pi * done)) / 2
             norm = (0.4 + 3 * math.exp(-4 * done)) * chance.lognormvariate(0, 0.25)
@@ -177,7 +186,7 @@ def _write_evaluation(
         "classes": classes,
         "loss": 0.113,
         "top1": right / len(guesses),
-        "top5": 0.999 if number > 5 else None,
+        "top5": (1 + right / len(guesses)) / 2 if number > 5 else None,
         "macro_f1": sum(score["f1"] for score in scores) / number,
         "ece": sum(one["samples"] * abs(one["confidence"] - one["accuracy"]) for one in bins) / len(guesses),
         "per_class": scores,

@@ -26,6 +26,7 @@ app.command("residua.cli.evaluate:evaluate", name="evaluate", help="Score a trai
 app.command("residua.cli.predict:predict", name="predict", help="Say what is in single pictures.")
 app.command("residua.cli.check:check", name="check", help="Look for what is wrong with a set of pictures.")
 app.command("residua.cli.models:models", name="models", help="List the networks.")
+app.command("residua.cli.lab:lab", name="lab", help="Measure the claims about residual networks.")
 
 
 def main() -> None:

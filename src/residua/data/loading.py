@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import final
 
@@ -13,6 +12,7 @@ from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.source import BadFile, Source, evenly
 from residua.data.split import Pictures, Split
+from residua.data.threads import in_threads
 
 _LOOKED_AT = 200
 
@@ -63,7 +63,7 @@ def load(source: Source, preprocess: Preprocess, *, memory_limit: int | None = N
         needed = estimated_bytes(split, preprocess)
         held = needed <= limit
         pictures, refused = read_all(split, preprocess.read_side, keep=held)
-        bad |= {file.name: file for file in refused}
+        bad = {file.name: file for file in refused} | bad  # what was known says more: the line of a table
         splits[name] = split
         if held and split.pictures.sizes():
             limit -= needed
@@ -83,8 +83,7 @@ def read_all(split: Split, side: int, *, keep: bool) -> tuple[tuple[Picture, ...
             return BadFile(split.names[index], refusal.reason)
         return picture if keep else nothing
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(read, range(len(split)), chunksize=64))
+    found = in_threads(read, len(split))
     bad = [one for one in found if isinstance(one, BadFile)]
     return tuple(nothing if isinstance(one, BadFile) else one for one in found), bad
 

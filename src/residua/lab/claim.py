@@ -1,12 +1,12 @@
 """What every claim gives back: rows, checks against what must come out, a verdict and a figure."""
 
-import html
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar, final
 
 import msgspec
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from residua.lab.drawing import drawn, svg
@@ -53,6 +53,16 @@ class Table:
 
     columns: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
+
+    def html(self) -> Markup:
+        """Return the table for inside a page, where it scrolls if it is too wide."""
+        head = Markup().join(Markup('<th scope="col">{}</th>').format(column) for column in self.columns)
+        body = Markup().join(
+            Markup("<tr>{}</tr>").format(Markup().join(Markup("<td>{}</td>").format(cell) for cell in line))
+            for line in self.lines
+        )
+        table = '<table class="numbers"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+        return Markup(f'<div class="scroll" tabindex="0">{table}</div>').format(head, body)
 
 
 class Claim(ABC):
@@ -122,13 +132,22 @@ class Claim(ABC):
 
     @final
     def _repr_html_(self) -> str:
-        """The view of a notebook: verdict, figure and table."""
-        table = self.table()
-        head = "".join(f"<th>{html.escape(column)}</th>" for column in table.columns)
-        lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in line) for line in table.lines]
-        body = "".join(f"<tr>{line}</tr>" for line in lines)
-        verdict = f"<p><b>{html.escape(self.title)}</b><br>{html.escape(self.verdict)}</p>"
-        return f"{verdict}{svg(self.plot(), self.name)}<table><tr>{head}</tr>{body}</table>"
+        """The view of a notebook: verdict, figure and tables."""
+        return str(Markup("<h3>{}</h3>{}").format(self.title, self.html()))
+
+    @final
+    def html(self) -> Markup:
+        """Return verdict, figure, checks and table for inside a page."""
+        checks = Table(
+            ("what must come out", "required", "measured", ""),
+            tuple(
+                (c.quantity, c.required, number(c.measured), "holds" if c.holds else "does not hold")
+                for c in self.checks
+            ),
+        )
+        return Markup("<p><b>{}</b></p>{}{}{}").format(
+            self.verdict, svg(self.plot(), self.name, words=self.verdict), checks.html(), self.table().html()
+        )
 
 
 def number(value: float) -> str:

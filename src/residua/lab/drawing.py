@@ -1,11 +1,13 @@
 """How every figure of the lab looks: it must read on paper, on a dark screen, and by colour-blind eyes."""
 
+import re
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -19,6 +21,8 @@ FOURTH: Final = "#CC79A7"
 FIFTH: Final = "#E69F00"
 SIXTH: Final = "#56B4E9"
 INK: Final = "#7B7B7B"  # the grey with about 4.2 : 1 on white and on near-black alike
+
+SIZE: Final = re.compile(r'<svg\b([^>]*?) width="[^"]*" height="[^"]*"')
 
 STYLE: Final[dict[Any, Any]] = {  # matplotlib types the keys as a union that changes with its version
     "font.size": 10,
@@ -74,13 +78,21 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format=kind, metadata=metadata)
 
 
-def svg(figure: Figure, name: str) -> str:
-    """Return a figure as SVG for inside a page, where its ink takes the colour of the text.
+def svg(figure: Figure, name: str, *, words: str) -> Markup:
+    """Return a figure as SVG for inside a page: its ink takes the colour of the text, its width that of the page.
 
-    The name makes the identities within it differ from those of the page's other figures.
+    Args:
+        figure: from `drawn`.
+        name: makes the identities within it differ from those of the page's other figures.
+        words: what it shows, for those who cannot see it.
     """
     buffer = BytesIO()
     with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue().decode()
-    return text[text.index("<svg") :].replace(INK.lower(), "currentColor")
+    drawing = text[text.index("<svg") :].replace(INK.lower(), "currentColor")
+    # On a phone the figure scrolls: letters of 4 pixels help nobody.
+    fitted = Markup('<svg role="img" aria-label="{}" style="width: 100%; min-width: 46rem; height: auto"')
+    opening = fitted.format(words)
+    drawing = SIZE.sub(lambda found: opening + found[1], drawing, count=1)
+    return Markup('<div class="scroll" tabindex="0">{}</div>').format(Markup(drawing))

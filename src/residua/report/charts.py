@@ -53,6 +53,15 @@ class Line:
 
 @final
 @dataclass(frozen=True)
+class Along:
+    """What is counted along x, in one word, from 0 to `end`."""
+
+    name: str
+    end: float
+
+
+@final
+@dataclass(frozen=True)
 class Mark:
     """Something that happened at `x`."""
 
@@ -63,7 +72,11 @@ class Mark:
 @final
 @dataclass(frozen=True)
 class Scale:
-    """An axis from `low` to `high` with round numbers on it."""
+    """An axis from `low` to `high` with round numbers on it.
+
+    >>> Scale.around([0.13, 0.96]).ticks
+    (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """
 
     low: float
     high: float
@@ -107,31 +120,31 @@ def line_chart(
     title: str,
     lines: Sequence[Line],
     *,
-    x_name: str,
+    along_x: Along,
     y: Scale,
     unit: Unit = NUMBER,
     marks: Sequence[Mark] = (),
 ) -> Markup:
-    """Return a figure of `lines` over a common x that starts at 0.
+    """Return a figure of `lines`.
 
     Args:
         title: what is measured; it heads the figure.
         lines: at least one of them with a finite point, else the figure is empty.
-        x_name: what is counted along x, in one word.
+        along_x: the horizontal axis.
         y: the vertical scale.
         unit: how a value is written.
         marks: what to point out along x.
     """
-    end = max((x for line in lines for x, _ in line.points), default=0.0)
     kept = [line for line in lines if any(_finite(value) is not None for _, value in line.points)]
-    if not kept or end <= 0:
+    if not kept or along_x.end <= 0:
         return Markup()
+    name, end = along_x.name, along_x.end
     x = Scale.around([0.0, end], steps=5, whole=end >= 4).ending(0.0, end)
     read = [line for line in kept if line.style != "faint"]
     values = {
         "title": title,
-        "label": f"{title} by {x_name}. " + "; ".join(_summary(line, x_name, unit) for line in read or kept),
-        "x_name": x_name,
+        "label": f"{title} by {name}. " + "; ".join(_summary(line, name, unit) for line in read or kept),
+        "x_name": name,
         "x_ticks": [(along(x.share(tick)), short(tick)) for tick in x.ticks],
         "y_ticks": [(along(1 - y.share(tick)), unit.tick(tick)) for tick in y.ticks],
         "lines": [
@@ -139,7 +152,7 @@ def line_chart(
         ],
         "dots": [dot for line in read if len(line.points) <= 12 for dot in _dots(line, x, y)],
         "marks": [(along(x.share(mark.x)), mark.text) for mark in marks if 0 <= mark.x <= end],
-        "stops": _stops(read, x_name, x, y, unit),
+        "stops": _stops(read, name, x, y, unit),
     }
     return fill("line_chart.html", values)
 

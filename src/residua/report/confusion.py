@@ -40,8 +40,9 @@ def matrix(evaluation: Evaluation) -> Markup:
         for truth, row in enumerate(evaluation.confusion)
     ]
     if fits_table(evaluation):
-        upright = max(map(len, classes), default=0) <= 3
-        return fill("confusion_table.html", {"classes": classes, "rows": rows, "upright": upright})
+        # A few classes have room for larger cells and level names, and so have short names.
+        look = "few" if len(classes) <= 5 else "level" if max(map(len, classes)) <= 3 else "steep"
+        return fill("confusion_table.html", {"classes": classes, "rows": rows, "look": look})
     return fill("confusion_map.html", {"size": len(classes), "rows": rows})
 
 

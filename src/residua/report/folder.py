@@ -1,4 +1,8 @@
-"""What a report reads from a run folder: every part may be missing, none may be wrong."""
+"""What a report reads from a run folder: every part may be missing, none may be wrong.
+
+The records here name only what the page shows, and ask for less than the ones that training writes: so a run that
+was stopped, that diverged, or that another version made has its page too.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +11,7 @@ from typing import Any, TypeVar, final
 import msgspec
 
 from residua.errors import BadRun
+from residua.runs import open_run
 
 T = TypeVar("T")
 
@@ -162,19 +167,18 @@ def read(folder: Path) -> RunFolder:
     Raises:
         BadRun: the folder is no run, or one of its files is damaged.
     """
-    if not (folder / "config.json").is_file():
-        raise BadRun(f"{folder} is no run: it has no config.json. Give a folder that a training run has made")
-    steps, epochs, events = _read_rows(folder / "metrics.jsonl")
+    run = open_run(folder)
+    steps, epochs, events = _read_rows(run.metrics)
     return RunFolder(
-        path=folder,
-        config=_read(folder / "config.json", Config) or Config(),
-        environment=_read(folder / "environment.json", dict[str, Any]) or {},
-        data=_read(folder / "data.json", Data) or Data(),
-        model=_read(folder / "model.json", Model) or Model(),
+        path=run.folder,
+        config=_read(run.config, Config) or Config(),
+        environment=_read(run.environment, dict[str, Any]) or {},
+        data=_read(run.data, Data) or Data(),
+        model=_read(run.folder / "model.json", Model) or Model(),
         steps=steps,
         epochs=epochs,
         events=events,
-        evaluation=_read_evaluation(folder / "evaluation"),
+        evaluation=_read_evaluation(run.evaluation),
     )
 
 

@@ -1,13 +1,14 @@
 """The first screen of a report: how well it does, on what, with what, in what time."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import final
 
 from markupsafe import Markup
 
-from residua.report.folder import Epoch, Evaluation, RunFolder
-from residua.report.numbers import SPACE, compact, count, duration, percent, plain, wilson
+from residua.report.folder import Evaluation, RunFolder
+from residua.report.numbers import compact, count, duration, percent, plain, wilson
 from residua.report.page import fill
 
 _SPLITS = {"val": "validation", "valid": "validation", "train": "training"}
@@ -16,7 +17,10 @@ _SPLITS = {"val": "validation", "valid": "validation", "train": "training"}
 @final
 @dataclass(frozen=True)
 class Score:
-    """An accuracy with its 95 % interval, where the number of pictures is known, and the rate of a blind guess."""
+    """An accuracy, with its 95 % interval where the number of pictures is known.
+
+    `baseline` is the rate of always guessing the largest class.
+    """
 
     accuracy: float
     split: str
@@ -102,10 +106,10 @@ def _time(run: RunFolder) -> tuple[str, str]:
     if run.planned_epochs and len(run.epochs) < run.planned_epochs:
         epochs = f"{len(run.epochs)} of {run.planned_epochs} epochs"
     where = run.environment.get("device") or run.config.config.get("device")
-    cores = run.environment.get("cores")
     on = f", on {where}" if where else ""
-    if where == "cpu" and cores:
-        on += f" with {cores} {'core' if cores == 1 else 'cores'}"
+    if where == "cpu":
+        threads = run.environment.get("threads")
+        on = ", on CPU" + (f" with {threads} {'thread' if threads == 1 else 'threads'}" if threads else "")
     return duration(sum(timed)), epochs + on
 
 
@@ -116,19 +120,16 @@ def _figures(found: Evaluation) -> list[tuple[str, str]]:
     return figures + ([("Loss", plain(found.loss))] if found.loss is not None else [])
 
 
-def _notice(run: RunFolder) -> str:
-    """What a reader must know of a run that has not come to its end."""
+def _notice(run: RunFolder) -> dict[str, str] | None:
+    """What a reader must know of a run that has not come to its end, and the command that takes it there."""
     if run.evaluation is not None:
-        return ""
+        return None
     done, planned = len(run.epochs), run.planned_epochs
-    last = f" The last thing that happened: {run.events[-1].text}." if run.events else ""
-    if planned is None or done >= planned:
-        return f"This run has not been evaluated yet: `residua evaluate` does it.{last}"
-    return (
-        f"This run has stopped, or is still going, after {_ended(run.epochs)} of {planned} epochs, so it has not "
-        f"been evaluated. `residua resume` goes on from where it was.{last}"
-    )
-
-
-def _ended(epochs: list[Epoch]) -> str:
-    return str(len(epochs)) if epochs else f"none{SPACE}"
+    reached = "This run has not been evaluated."
+    if planned is not None and done < planned:
+        reached = f"This run has stopped, or is still going, after {done} of {planned} epochs; it has no evaluation."
+    return {
+        "reached": reached,
+        "last": f"The last thing that happened: {run.events[-1].text}." if run.events else "",
+        "command": shlex.join(["residua", "resume", str(run.path)]),
+    }

@@ -92,4 +92,5 @@ def wilson(right: float, samples: int) -> tuple[float, float]:
     scale = 1 + z * z / samples
     centre = (rate + z * z / (2 * samples)) / scale
     half = z / scale * math.sqrt(rate * (1 - rate) / samples + z * z / (4 * samples * samples))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Exact at the ends, where rounding would leave the interval short of them.
+    return (centre - half if right else 0.0), (centre + half if right < samples else 1.0)

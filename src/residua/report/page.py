@@ -1,4 +1,4 @@
-"""The shell of every page that Residua writes: one file, no host but itself, light and dark, screen and paper."""
+"""The shell of every page that Residua writes: one file, no host, light and dark, screen and paper."""
 
 import base64
 import hashlib
@@ -53,7 +53,7 @@ def render(
 
 
 def fill(template: str, values: Mapping[str, object]) -> Markup:
-    """Return the named template of this folder with `values` put in, each one escaped unless it is `Markup`."""
+    """Return the named template with `values` put in, each one escaped unless it is `Markup`."""
     return Markup(_environment().get_template(template).render(values))
 
 

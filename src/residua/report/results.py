@@ -51,10 +51,10 @@ def mistakes(run: RunFolder) -> Section | None:
     }
     lead = ""
     if shown:
-        all_of = "All" if len(shown) == wrong else f"The {len(shown)} worst of"
-        lead = f"{all_of} {count(wrong)} mistakes, the surest first: what it is in bold, and what it was taken for."
-    if wrong == len(shown) == 1:
-        lead = "The only mistake: what it is, and what it was taken for."
+        which = "The only mistake" if wrong == 1 else f"All {count(wrong)} mistakes, the surest first"
+        if len(shown) < wrong:
+            which = f"The {len(shown)} surest of {count(wrong)} mistakes"
+        lead = f"{which}: what it is, in bold, and what it was taken for."
     return (
         Section("mistakes", "Worst mistakes", fill("mistakes.html", values), lead)
         if shown or not wrong

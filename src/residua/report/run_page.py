@@ -7,6 +7,7 @@ from residua.files import write_text
 from residua.report import headline, results, setting, training
 from residua.report.folder import RunFolder, read
 from residua.report.page import Section, render
+from residua.runs import Run
 
 # In the order of what a reader wants to know.
 _SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
@@ -39,6 +40,6 @@ def write(folder: Path) -> Path:
         subtitle=headline.subtitle(run),
         opening=headline.opening(run),
     )
-    path = folder / "report.html"
+    path = Run(run.path).report
     write_text(path, page)
     return path

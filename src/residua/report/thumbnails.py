@@ -27,7 +27,7 @@ class Thumbnail:
 
 
 def embed(folder: Path, name: str | None) -> Thumbnail | None:
-    """Return the picture `name` of `folder`, or None where it is missing, no picture, or outside the folder."""
+    """Return the picture `name` of `folder`, or None if it is missing, no picture, or outside the folder."""
     if not name:
         return None
     path = (folder / name).resolve()

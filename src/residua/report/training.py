@@ -5,22 +5,34 @@ from statistics import median
 
 from markupsafe import Markup
 
-from residua.report.charts import NUMBER, SECONDS, SHARE, Line, Mark, Point, Scale, Unit, line_chart, thin
+from residua.report.charts import (
+    NUMBER,
+    SECONDS,
+    SHARE,
+    Along,
+    Line,
+    Mark,
+    Point,
+    Scale,
+    Unit,
+    line_chart,
+    thin,
+)
 from residua.report.folder import Epoch, RunFolder, Step
 from residua.report.numbers import duration, percent
 from residua.report.page import Section, fill
 
 
 def curves(run: RunFolder) -> Section | None:
-    """Return accuracy, loss, learning rate and gradient norm over the epochs, with what happened to the run."""
+    """Return accuracy, loss, learning rate and gradient norm over the epochs, with the events of the run."""
     marks = [Mark(event.step / _scale(run), event.text) for event in run.events]
     rate = _by_step(run, lambda row: row.lr) or _by_epoch(run, lambda row: row.lr)
     norm = _by_step(run, lambda row: row.gradient_norm)
     charts = [
         _accuracy(run, marks),
         _loss(run, marks),
-        _from_zero("Learning rate", [Line("now", rate)], x_name=_along(run), marks=marks),
-        _from_zero("Gradient norm", [Line("now", norm)], x_name=_along(run), marks=marks),
+        _from_zero("Learning rate", [Line("rate", rate)], _along(run), marks=marks),
+        _from_zero("Gradient norm", [Line("norm", norm)], _along(run), marks=marks),
     ]
     if not any(charts):
         return None
@@ -33,8 +45,8 @@ def speed(run: RunFolder) -> Section | None:
     seconds = _by_epoch(run, lambda row: row.seconds)
     rates = _by_epoch(run, lambda row: row.images_per_second)
     charts = [
-        _from_zero("Time of an epoch", [Line("last", seconds)], unit=SECONDS),
-        _from_zero("Pictures a second", [Line("last", rates)]),
+        _from_zero("Time of an epoch", [Line("time", seconds)], _along(run), unit=SECONDS),
+        _from_zero("Pictures a second", [Line("speed", rates)], _along(run)),
     ]
     if not any(charts):
         return None
@@ -52,9 +64,11 @@ def _accuracy(run: RunFolder, marks: Sequence[Mark]) -> Markup:
         Line("training", _by_epoch(run, lambda row: row.train_accuracy), "second"),
         Line("validation", _by_epoch(run, lambda row: row.val_accuracy)),
     ]
-    scale = Scale.around(_values(lines))
+    values = _values(lines)
+    # At least 20 points high, or the noise of a flat curve would look like news.
+    scale = Scale.around([*values, max(0.0, max(values, default=1.0) - 0.2)])
     scale = scale.ending(scale.low, min(scale.high, 1.0))
-    return line_chart("Accuracy", lines, x_name="epoch", y=scale, unit=SHARE, marks=marks)
+    return line_chart("Accuracy", lines, along_x=_along(run), y=scale, unit=SHARE, marks=marks)
 
 
 def _loss(run: RunFolder, marks: Sequence[Mark]) -> Markup:
@@ -63,19 +77,14 @@ def _loss(run: RunFolder, marks: Sequence[Mark]) -> Markup:
         Line("training", _by_epoch(run, lambda row: row.train_loss), "second"),
         Line("validation", _by_epoch(run, lambda row: row.val_loss)),
     ]
-    return _from_zero("Loss", lines, x_name=_along(run), marks=marks)
+    return _from_zero("Loss", lines, _along(run), marks=marks)
 
 
 def _from_zero(
-    title: str,
-    lines: Sequence[Line],
-    *,
-    x_name: str = "epoch",
-    unit: Unit = NUMBER,
-    marks: Sequence[Mark] = (),
+    title: str, lines: Sequence[Line], along_x: Along, *, unit: Unit = NUMBER, marks: Sequence[Mark] = ()
 ) -> Markup:
     scale = Scale.around([0.0, *_values(lines)])
-    return line_chart(title, lines, x_name=x_name, y=scale, unit=unit, marks=marks)
+    return line_chart(title, lines, along_x=along_x, y=scale, unit=unit, marks=marks)
 
 
 def _by_epoch(run: RunFolder, value: Callable[[Epoch], float | None]) -> list[Point]:
@@ -92,8 +101,10 @@ def _scale(run: RunFolder) -> float:
     return last.step / last.epoch if last and last.step and last.epoch else 1.0
 
 
-def _along(run: RunFolder) -> str:
-    return "epoch" if run.epochs else "step"
+def _along(run: RunFolder) -> Along:
+    """One axis for every chart of the run, so that they can be read one above the other."""
+    ends = [row.step / _scale(run) for row in run.steps[-1:]] + [float(row.epoch) for row in run.epochs[-1:]]
+    return Along("epoch" if run.epochs else "step", max(ends, default=0.0))
 
 
 def _values(lines: Sequence[Line]) -> list[float]:
@@ -109,7 +120,9 @@ def _story(epochs: Sequence[Epoch]) -> str:
     last = epochs[-1]
     best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
     story = f"Validation accuracy ends at {percent(scored[-1][0])}"
-    story += f"; its best was {percent(best)} after epoch {at}." if at != scored[-1][1] else ", its best."
+    if at != scored[-1][1]:
+        story += f"; its best was {percent(best)} after epoch {at}"
+    story += "."
     if last.train_accuracy is not None and last.val_accuracy is not None:
         gap = 100 * (last.train_accuracy - last.val_accuracy)
         side = "above" if gap > 0 else "below"
