@@ -126,7 +126,8 @@ def mirrored(length: int, move: int) -> np.ndarray:
     (array([1, 0, 1, 2]), array([1, 2, 3, 2]))
     """
     places = np.abs(np.arange(length) - move)
-    return length - 1 - np.abs(length - 1 - places)
+    folded: np.ndarray = length - 1 - np.abs(length - 1 - places)
+    return folded
 
 
 def turned(picture: Picture, draws: np.ndarray) -> Picture:
