@@ -10,6 +10,7 @@ from residua.data.one_split import open_split
 from residua.data.pictures import Picture, read_picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
+from residua.data.scenes import Scenes, scenes
 from residua.data.source import BadFile, Source, open_source
 from residua.data.split import Split
 
@@ -23,6 +24,7 @@ __all__ = [
     "Description",
     "Picture",
     "Preprocess",
+    "Scenes",
     "Source",
     "Split",
     "UnreadablePicture",
@@ -33,4 +35,5 @@ __all__ = [
     "open_split",
     "read_picture",
     "reopen",
+    "scenes",
 ]
