@@ -63,6 +63,19 @@ def test_a_folder_with_something_else_in_it_is_refused(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_what_a_process_killed_at_the_start_has_left_is_taken_over(here: Path) -> None:
+    run = new_run("mine", stem="x")
+    write_json(run.environment, {})
+    (run.folder / ".data.json.123.part").write_text("{")
+    again = new_run("mine", stem="x")
+    with locked(again):
+        assert sorted(path.name for path in again.folder.iterdir()) == [
+            ".lock",
+            "checkpoints",
+            "environment.json",
+        ]
+
+
 def test_opening_nothing_names_the_runs_that_there_are() -> None:
     write_json(new_run("mine", stem="x").config, {})
     assert open_run("mine").folder == Path("runs/mine")

@@ -89,6 +89,15 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(unbroken: Path, tmp_pa
     assert oldest.name == "step-000000.safetensors"
 
 
+def test_killed_before_the_first_checkpoint_it_begins_again(unbroken: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    for name in ("config.json", "data.json", "environment.json"):
+        (run / name).write_bytes((unbroken / name).read_bytes())
+    resume(run)
+    assert_same_end(run, unbroken)
+
+
 def test_random_states_come_back() -> None:
     seed_everything(3)
     states = random_states()

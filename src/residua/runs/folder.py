@@ -83,7 +83,7 @@ def new_run(name: str | None, *, stem: str) -> Run:
                 f"{folder} holds a run already; go on with it by `residua resume {folder}`, "
                 "or choose another name with --run"
             )
-        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        if folder.is_file() or (folder.is_dir() and not unbegun(folder)):
             raise BadRun(f"{folder} is there and is not an empty folder; choose another name with --run")
     run = Run(folder)
     try:
@@ -91,6 +91,13 @@ def new_run(name: str | None, *, stem: str) -> Run:
     except OSError as error:
         raise BadRun(f"{folder} cannot be made: {error.strerror}; choose another place with --run") from error
     return run
+
+
+def unbegun(folder: Path) -> bool:
+    """Return whether a folder holds no more than a run leaves that was killed before it wrote its config."""
+    before_config = {".lock", "checkpoints", "data.json", "environment.json"}
+    found = {path.name for path in folder.iterdir() if not path.name.endswith(".part")}
+    return found <= before_config and not any(folder.glob("checkpoints/step-*"))
 
 
 def open_run(path: str | Path) -> Run:
@@ -115,6 +122,8 @@ def open_run(path: str | Path) -> Run:
 def locked(run: Run) -> Iterator[None]:
     """Hold a run for writing; the system lets go of it however the process ends.
 
+    What a killed process left half written is removed.
+
     Raises:
         BadRun: another process holds it.
     """
@@ -135,6 +144,8 @@ def locked(run: Run) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()}")
         file.flush()
+        for unfinished in run.folder.rglob(".*.part"):  # of a process that was killed while it wrote
+            unfinished.unlink(missing_ok=True)
         yield
 
 

@@ -30,7 +30,7 @@ from residua.runs import (
     write_json,
 )
 from residua.training.assemble import build_for, prepare, searched
-from residua.training.checkpoint import load_checkpoint, save_checkpoint
+from residua.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from residua.training.evaluate import Evaluation, evaluate_split, write_evaluation
 from residua.training.loop import Show, fit
 from residua.training.processor import keep_memory, open_device
@@ -139,7 +139,11 @@ def resume(
     network = build_for(recipe, source)
     with locked(folder), noting_stops() as stop:
         job, state = prepare(recipe, source, record.preprocess, network, folder, show, stop)
-        _, damaged = load_checkpoint(folder.checkpoints, state)
+        if checkpoints(folder.checkpoints):
+            damaged = load_checkpoint(folder.checkpoints, state)[1]
+        else:  # killed before its first one: the seed gives the same start again
+            damaged = []
+            save_checkpoint(folder.checkpoints, state)
         step = state.progress.step
         keep_rows(folder.metrics, until=step)
         for sentence in [*damaged, f"resumed from step {step}"]:
