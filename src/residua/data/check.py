@@ -131,8 +131,8 @@ def look_at(splits: dict[str, Split]) -> tuple[list[Looked], list[BadFile]]:
     def look(place: tuple[Split, int]) -> Looked | BadFile:
         split, index = place
         try:
+            picture = split.read(index)  # before the header: it knows best what is wrong with a file
             header = split.pictures.header(index)
-            picture = split.read(index)
         except UnreadablePicture as refusal:
             return BadFile(split.names[index], refusal.reason)
         kinds = {
