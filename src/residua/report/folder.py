@@ -172,7 +172,7 @@ def read(folder: Path) -> RunFolder:
     return RunFolder(
         path=run.folder,
         config=_read(run.config, Config) or Config(),
-        environment=_read(run.environment, dict[str, Any]) or {},
+        environment=_read(run.environment, dict) or {},
         data=_read(run.data, Data) or Data(),
         model=_read(run.folder / "model.json", Model) or Model(),
         steps=steps,
