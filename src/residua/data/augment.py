@@ -18,6 +18,8 @@ from residua.data.source import Source
 
 DRAWS = 10
 """Numbers drawn for each picture in each epoch."""
+MIRROR = 2
+"""Which of them decides whether the picture is mirrored: below one half it is."""
 
 
 @final
@@ -30,7 +32,7 @@ class Augment:
             of a large one and resizes it; "none" takes the central square.
         shift: in pixels.
         area: least share of the picture that a resized crop keeps.
-        mirror: flip half of the pictures left to right.
+        mirror: flip half of the pictures left to right, the other half in the next epoch.
         strong: also turn, shear and recolour (after RandAugment, Cubuk et al. 2019, arXiv:1909.13719).
         mixup: alpha of mixup (Zhang et al. 2017, arXiv:1710.09412); 0 for none.
         cutmix: alpha of CutMix (Yun et al. 2019, arXiv:1905.04899); 0 for none.
@@ -90,7 +92,7 @@ class Augment:
             picture = recoloured(turned(picture, draws), draws)
         if self.crop == "shift":
             picture = shifted(picture, self.shift, draws)
-        if self.mirror and draws[2] < 0.5:
+        if self.mirror and draws[MIRROR] < 0.5:
             picture = picture[:, ::-1]
         return picture
 

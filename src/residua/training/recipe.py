@@ -126,7 +126,7 @@ def choices(settings: Settings, source: Source, preprocess: Preprocess) -> Choic
     batch_size = min(128, max(16, 1 << max(0, (count // 16).bit_length() - 1)))
     wished = settings.batch_size if isinstance(settings.batch_size, int) else batch_size
     adamw = settings.optimizer == "adamw"
-    lr = 1e-3 if adamw else 0.1 * (wished * (settings.accumulate or 1) / 128) ** 0.5
+    lr = 1e-3 if adamw else (0.2 if small else 0.1) * (wished * (settings.accumulate or 1) / 128) ** 0.5
     device = pick_device()
     fast = has_bfloat16(torch.device(settings.device or device))
     network = "resnet20_cifar" if small else "resnet18"
