@@ -10,7 +10,7 @@ One file a claim. `variance.py` is the model to follow; each file has, from top 
    come from `Claim` and are final.
 4. `x(*, seeds=..., quick=False, device="cpu", ...) -> X`: it measures. `quick` makes it smaller and keeps the
    bounds. Networks and random draws begin with `with seeded(seed):`; what is measured, an instrument of
-   `residua.look` measures.
+   `residua.look` measures. What must be trained goes through `on_all_cores`.
 5. Small helpers, each below the one that calls it.
 
 Then one line in the table of `claims.py`, in the order of the chapter, and a section in `docs/chapter.md`.
@@ -21,7 +21,9 @@ on black.
 
 claims      the table
 claim       `Claim`, `Check`, `Table`: what a claim gives back
+cores       trainings side by side, one on each core
 drawing     how figures look; `save` and `svg`
+fitting     a short training, and the error after it
 page        the claims as one HTML page
 seeds       random draws that are the same each time
 theory      closed forms and recursions, drawn beside what is measured

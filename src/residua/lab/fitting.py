@@ -1,16 +1,18 @@
 """Training for the claims that need a trained network: short, from a seed, with nothing to watch it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from residua.look import Examples
 from residua.optim import learning_rate, make_optimizer
 from residua.optim.optimizer import Optimizer
+from residua.types import Images
 
 PATIENCE = 10.0
 """A loss of this many times the first one will not come back, and its last epochs need not be waited for."""
@@ -28,6 +30,7 @@ class Fit:
         warmup: share of the steps that lead up to it.
         kind: of optimiser.
         weight_decay: of kernels and matrices.
+        shift: pixels by which a batch is moved at random, and then mirrored or not; 0 leaves pictures as they are.
     """
 
     epochs: int = 30
@@ -36,9 +39,17 @@ class Fit:
     warmup: float = 0.05
     kind: Optimizer = "sgd"
     weight_decay: float = 1e-4
+    shift: int = 0
 
 
-def fit(model: nn.Module, examples: Examples, how: Fit, *, seed: int) -> tuple[float, ...]:
+def fit(
+    model: nn.Module,
+    examples: Examples,
+    how: Fit,
+    *,
+    seed: int,
+    after: Callable[[int], None] | None = None,
+) -> tuple[float, ...]:
     """Train a model where its pictures are, and return the mean loss of each epoch.
 
     Pictures come in an order that depends on the seed alone. Once the loss is no number, or ten times the
@@ -48,7 +59,8 @@ def fit(model: nn.Module, examples: Examples, how: Fit, *, seed: int) -> tuple[f
         model: it is trained in place, and left in evaluation mode.
         examples: pictures and labels, or pictures and masks.
         how: to train.
-        seed: of the order.
+        seed: of the order and of the shifts.
+        after: called after each epoch with its number, from 1; the model is in evaluation mode then.
 
     >>> from residua.lab.seeds import seeded
     >>> with seeded(0):
@@ -63,8 +75,8 @@ def fit(model: nn.Module, examples: Examples, how: Fit, *, seed: int) -> tuple[f
     optimizer = make_optimizer(model, kind=how.kind, lr=how.lr, momentum=0.9, weight_decay=how.weight_decay)
     generator = torch.Generator().manual_seed(seed)
     losses: list[float] = []
-    model.train()
     for epoch in range(how.epochs):
+        model.train()
         order = torch.randperm(len(images), generator=generator).to(images.device)
         total = torch.zeros((), device=images.device)
         for step in range(steps):
@@ -74,24 +86,48 @@ def fit(model: nn.Module, examples: Examples, how: Fit, *, seed: int) -> tuple[f
             for group in optimizer.param_groups:
                 group["lr"] = rate
             chosen = order[step * how.batch : (step + 1) * how.batch]
-            loss = F.cross_entropy(model(images[chosen]), targets[chosen])
+            pictures = shifted(images[chosen], how.shift, generator) if how.shift else images[chosen]
+            loss = F.cross_entropy(model(pictures), targets[chosen])
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
             total += loss.detach()
         losses.append(total.item() / steps)
+        model.eval()
+        if after is not None:
+            after(epoch + 1)
         if not math.isfinite(losses[-1]) or losses[-1] > PATIENCE * losses[0]:
             break
-    model.eval()
     return tuple(losses)
 
 
+def shifted(images: Images, most: int, generator: torch.Generator) -> Images:
+    """Return pictures moved by up to `most` pixels each way over their own mirrored edge, half of them mirrored.
+
+    >>> shifted(torch.ones(2, 1, 8, 8), 1, torch.Generator()).shape
+    torch.Size([2, 1, 8, 8])
+    """
+    side = images.shape[-1]
+    padded = F.pad(images, [most] * 4, mode="reflect")
+    # Drawn on the processor, so that a GPU sees the same shifts.
+    down, right = torch.randint(2 * most + 1, (2, len(images), 1), generator=generator).to(images.device)
+    flipped = (torch.rand(len(images), 1, generator=generator) < 0.5).to(images.device)
+    places = torch.arange(side, device=images.device)
+    rows, columns = places + down, torch.where(flipped, side - 1 - places, places) + right
+    samples = torch.arange(len(images), device=images.device)
+    # Indexing puts the channels last.
+    moved = padded[samples[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2).contiguous()
+
+
 @torch.no_grad()
-def error(model: nn.Module, examples: Examples) -> float:
+def error(model: nn.Module, examples: Examples, *, batch: int = 2048) -> float:
     """Return the share of pictures whose label the model misses, in percent, in the mode that it is in.
 
     >>> error(nn.Identity(), (torch.eye(2), torch.tensor([0, 0])))
     50.0
     """
     images, labels = examples
-    return 100 * (model(images).argmax(1) != labels).double().mean().item()
+    pairs = zip(torch.split(images, batch), torch.split(labels, batch), strict=True)
+    wrong: Tensor = sum((model(some).argmax(1) != those).sum() for some, those in pairs)
+    return 100 * wrong.item() / len(labels)

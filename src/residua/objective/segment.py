@@ -89,11 +89,12 @@ def boundary_overlap(
 def edge(masks: Masks, classes: int, width: int) -> Tensor:
     """Return which pixels of each class are within `width` of its edge: (batch, classes, height, width)."""
     numbers = torch.arange(classes, device=masks.device)
-    inside: Tensor = masks[:, None] == numbers[:, None, None]
+    inside = masks[:, None] == numbers[:, None, None]
     # A pixel is deep inside when all around it is; beyond the picture nothing is.
     outside = F.pad((~inside).float(), [width] * 4, value=1.0)
     near: Tensor = F.max_pool2d(outside, 2 * width + 1, stride=1)
-    return inside & near.bool()
+    kept: Tensor = inside & near.bool()
+    return kept
 
 
 def boundary_width(height: int, width: int) -> int:
