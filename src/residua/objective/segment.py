@@ -89,12 +89,11 @@ def boundary_overlap(
 def edge(masks: Masks, classes: int, width: int) -> Tensor:
     """Return which pixels of each class are within `width` of its edge: (batch, classes, height, width)."""
     numbers = torch.arange(classes, device=masks.device)
-    inside = masks[:, None] == numbers[:, None, None]
+    inside: Tensor = masks[:, None] == numbers[:, None, None]
     # A pixel is deep inside when all around it is; beyond the picture nothing is.
     outside = F.pad((~inside).float(), [width] * 4, value=1.0)
     near: Tensor = F.max_pool2d(outside, 2 * width + 1, stride=1)
-    kept: Tensor = inside & near.bool()
-    return kept
+    return inside & near.bool()
 
 
 def boundary_width(height: int, width: int) -> int:
@@ -112,5 +111,5 @@ def ratios(overlap: Overlap) -> Float64[Tensor, " classes"]:
     >>> ratios(torch.tensor([[1, 0], [2, 0]])).tolist()
     [0.5, nan]
     """
-    shared, either = overlap.double()
+    shared, either = overlap.double().unbind()
     return shared / either
