@@ -25,11 +25,10 @@ from residua.lab import theory
 from residua.lab.claim import Check, Claim, Table
 from residua.lab.drawing import FIFTH, INK, PLAIN, RESIDUAL, panels
 from residua.lab.fully_connected import WIDTH, plain, residual
-from residua.lab.networks import Join, label, spec
-from residua.lab.samples import Samples, samples
+from residua.lab.networks import Join, label, untrained
+from residua.lab.samples import samples
 from residua.lab.seeds import seeded, spread
 from residua.look import Examples, RouteSum, gradient_norms, identity_share, route_sum
-from residua.nets.build import build
 from residua.nets.network import Network
 from residua.parts import Sum
 
@@ -231,11 +230,11 @@ def highway(
     shares: list[ShareRow] = []
     for depth in depths:
         for join in KINDS:
-            drawn = [network(depth, join, pictures, seed=seed) for seed in range(seeds)]
+            drawn = [untrained(depth, join, pictures, seed=seed) for seed in range(seeds)]
             rows.extend(blocks(label(depth, join), drawn, batch))
             if join == "sum":
                 shares.extend(by_shortcut(label(depth, join), drawn, batch))
-    small = network(ROUTES, "sum", pictures, seed=0).double()
+    small = untrained(ROUTES, "sum", pictures, seed=0).double()
     images, labels = pictures.batch(SMALL_BATCH)
     return Highway(
         rows=tuple(rows),
@@ -244,13 +243,6 @@ def highway(
         routes=route_sum(small, (images.double(), labels)),
         seeds=seeds,
     )
-
-
-def network(depth: int, join: Join, pictures: Samples, *, seed: int) -> Network:
-    """Return an untrained network for these pictures, where they are."""
-    made = spec(depth, join, channels=pictures.channels, classes=pictures.classes, size=pictures.size)
-    with seeded(seed):
-        return build(made).to(pictures.train[0].device)
 
 
 def blocks(name: str, drawn: Sequence[Network], batch: Examples) -> Iterator[HighwayRow]:

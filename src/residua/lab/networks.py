@@ -2,6 +2,10 @@
 
 from typing import Literal
 
+from residua.lab.samples import Samples
+from residua.lab.seeds import seeded
+from residua.nets.build import build
+from residua.nets.network import Network
 from residua.nets.spec import ResNetSpec
 
 Join = Literal["none", "sum"]
@@ -48,6 +52,18 @@ def spec(
         in_channels=channels,
         classes=classes,
     )
+
+
+def untrained(depth: int, join: Join, pictures: Samples, *, seed: int) -> Network:
+    """Return a fresh network for these pictures, where they are.
+
+    >>> from residua.lab.samples import samples
+    >>> untrained(20, "sum", samples(), seed=0).spec.depths
+    (3, 3, 3)
+    """
+    made = spec(depth, join, channels=pictures.channels, classes=pictures.classes, size=pictures.size)
+    with seeded(seed):
+        return build(made).to(pictures.train[0].device)
 
 
 def label(depth: int, join: Join) -> str:

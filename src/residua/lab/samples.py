@@ -1,6 +1,7 @@
 """The pictures of the lab as tensors: the embedded digits, or any data that can be trained on."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -45,8 +46,9 @@ class Samples:
         return images[:samples], labels[:samples]
 
 
+@lru_cache(maxsize=1)
 def samples(data: str = "digits", *, device: str = "cpu") -> Samples:
-    """Read all pictures of some data into memory.
+    """Read all pictures of some data into memory; they stay there for the next claim, so change none.
 
     Args:
         data: "digits", or what `residua train` takes: a folder of class folders, or a table.
