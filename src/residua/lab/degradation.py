@@ -160,7 +160,7 @@ class Degradation(Claim):
         coherent.set(
             xlabel="layers", ylabel="gradient cosine after a tiny step, untrained", ylim=(-0.15, 1.1)
         )
-        coherent.legend(loc="center left")
+        coherent.legend(loc="center right", bbox_to_anchor=(1, 0.62))
 
     def draw_curves(self, axis: Axes) -> None:
         """Draw the training error by epoch, of the shallow networks and of the deepest."""
