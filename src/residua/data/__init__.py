@@ -1,6 +1,7 @@
 """Pictures in: where they are, how they are read, and how they become batches."""
 
 from residua.data.augment import Augment
+from residua.data.balance import unbalanced
 from residua.data.batches import Batch, Batches
 from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
@@ -36,4 +37,5 @@ __all__ = [
     "read_picture",
     "reopen",
     "scenes",
+    "unbalanced",
 ]
