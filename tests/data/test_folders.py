@@ -1,5 +1,7 @@
 """Folders of class folders, divided or not, tidy or not."""
 
+import errno
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,9 @@ from tests.data.odd import write_broken, write_odd
 
 def fill(folder: Path, count: int, *, value: int = 0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    tone = zlib.crc32(folder.name.encode()) % 256  # no two classes hold the same pictures
     for index in range(count):
-        Image.new("RGB", (10, 8), (value, index, 0)).save(folder / f"{index:03d}.png")
+        Image.new("RGB", (10, 8), (value, index, tone)).save(folder / f"{index:03d}.png")
 
 
 def counts(source: Source) -> dict[str, dict[str, int]]:
@@ -119,7 +122,7 @@ def test_what_is_no_picture_is_left_out_and_counted(tmp_path: Path) -> None:
     assert source.classes == ("a", "b")
     assert "2 hidden files or folders ignored" in source.notes
     assert "2 files or folders of the operating system ignored" in source.notes
-    assert "1 files that are no pictures by name (.txt) ignored" in source.notes
+    assert "1 file that is no picture by its name (.txt) ignored" in source.notes
 
 
 def test_folders_within_a_class_belong_to_it_and_a_link_upwards_is_not_followed(tmp_path: Path) -> None:
@@ -151,7 +154,34 @@ def test_a_test_folder_without_classes_is_not_used_and_said(tmp_path: Path) -> N
     fill(tmp_path / "test", 5)
     source = open_source(tmp_path)
     assert list(source.splits) == ["train", "val"]
-    assert "test/ beside train/ holds no class folders and is not read" in source.notes
+    assert "test/ beside train/ holds no class folders of train and is not read" in source.notes
+
+
+def test_a_picture_beside_the_class_folders_of_val_is_left_out_and_val_is_read(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for label in ("a", "b"):
+            fill(tmp_path / split / label, 3)
+    Image.new("L", (4, 4)).save(tmp_path / "val" / "stray.png")
+    source = open_source(tmp_path)
+    assert len(source.splits["val"]) == 6
+    assert "in no class and not read: 1 picture directly in val/" in source.notes
+
+
+@pytest.mark.parametrize("folders", [("images", "masks"), ("train/Images", "train/labels", "val/x", "val/y")])
+def test_pictures_with_their_masks_are_no_two_classes(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    for folder in folders:
+        fill(tmp_path / folder, 3)
+    with pytest.raises(BadData, match="looks like data for segmentation") as caught:
+        open_source(tmp_path)
+    assert "photos/cat/1.jpg" in str(caught.value)
+
+
+def test_the_layouts_are_shown_without_the_folder_that_was_wrong(tmp_path: Path) -> None:
+    fill(tmp_path / "train" / "cat", 3)
+    with pytest.raises(BadData, match="3 pictures and no folder") as caught:
+        open_source(tmp_path / "train" / "cat")
+    assert str(caught.value).count("train/cat") == 2  # where it was looked, and an example
+    assert "train/cat/train" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +212,20 @@ def test_a_mistyped_path_names_the_nearest(tmp_path: Path, monkeypatch: pytest.M
         open_source("photos/cst")
     with pytest.raises(BadData, match="did you mean photos\\?"):
         open_source("phots/cat/x")
+    with pytest.raises(BadData, match=r"holds photos\. Give a folder"):
+        open_source("elsewhere")
+
+
+def test_what_may_not_be_looked_at_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadData, match="cannot be looked at: File name too long"):
+        open_source(tmp_path / ("x" * 1_000))
+
+    def forbid(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", forbid)
+    with pytest.raises(BadData, match="noread/x cannot be looked at: Permission denied"):
+        open_source(tmp_path / "noread" / "x")
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
@@ -199,7 +243,7 @@ def test_grey_pictures_need_one_channel_and_mixed_ones_three(tmp_path: Path) -> 
     fill(tmp_path / "aa" / "more", 8)
     source = open_source(tmp_path)
     assert source.channels == 3
-    assert any("are grey and are read as RGB" in note for note in source.notes)
+    assert any(note.startswith("grey and read as RGB: ") for note in source.notes)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tables of pictures: their columns, their lines, their splits."""
 
+import errno
 import sys
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_missing_files_are_named_with_their_line(folder: Path) -> None:
 
 def test_a_table_beside_the_wrong_folder_is_said_once(folder: Path) -> None:
     rows = [f"pictures/{name},{label}" for name, label in EXPECTED.items()]
-    with pytest.raises(BadData, match="none of the 20 files exists"):
+    with pytest.raises(BadData, match="of 20 files none exists"):
         open_source(table(folder, "path,label", rows))
 
 
@@ -130,6 +131,7 @@ def test_absolute_paths_are_read(folder: Path) -> None:
         ("x,label", "nothing,{label}", "no column of the paths"),
         ("path,label", "{name},", "line 2 has no label"),
         ("path,label", "{name},{label},extra", "line 2 has 3 cells, the header has 2"),
+        ("path,label", "{name}", "line 2 has 1 cell, the header has 2"),
     ],
 )
 def test_what_cannot_be_understood_is_said(folder: Path, header: str, row: str, message: str) -> None:
@@ -145,6 +147,25 @@ def test_a_split_that_is_none_is_named(folder: Path) -> None:
     ]
     with pytest.raises(BadData, match="line 2 says split 'holdout'"):
         open_source(table(folder, "path,label,split", rows))
+
+
+def test_a_header_alone_is_not_told_that_its_columns_are_missing(folder: Path) -> None:
+    with pytest.raises(BadData, match="has a header and nothing below it"):
+        open_source(table(folder, "path,label", []))
+
+
+def test_a_table_that_may_not_be_read_is_not_told_to_be_utf8(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = table(folder, "path,label", [f"{name},{label}" for name, label in EXPECTED.items()])
+
+    def forbid(path: Path, **_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", forbid)
+    with pytest.raises(BadData, match=r"labels\.csv cannot be looked at: Permission denied") as caught:
+        open_source(labels)
+    assert "UTF-8" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'path,label\n"never closed,cat\n'])

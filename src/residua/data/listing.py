@@ -1,11 +1,13 @@
 """What a folder or a table says it holds, before anything is decided or read."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, final
+
+import numpy as np
+from jaxtyping import Int64
 
 from residua.errors import BadData
 
@@ -34,12 +36,26 @@ class Listing:
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
-    ignored: Counter[str] = field(default_factory=Counter)
 
     def classes(self) -> tuple[str, ...]:
         """Return the classes of the training pictures in their order: by number if all are, else by name."""
         split = self.entries.get("train") or self.entries.get(WHOLE) or next(iter(self.entries.values()), [])
         return ordered({entry.label for entry in split})
+
+
+def amount(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, in the plural unless it is 1.
+
+    >>> amount(1, "picture"), amount(1_500, "picture"), amount(2, "class", "classes")
+    ('1 picture', '1,500 pictures', '2 classes')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def labels_of(entries: list[Entry], classes: tuple[str, ...]) -> Int64[np.ndarray, " count"]:
+    """Return the label of each entry: the position of its class in `classes`."""
+    position = {label: index for index, label in enumerate(classes)}
+    return np.array([position[entry.label] for entry in entries], np.int64)
 
 
 def ordered(labels: Iterable[str]) -> tuple[str, ...]:
@@ -112,7 +128,7 @@ def missing_path(path: Path) -> BadData:
     if near:
         hint = f"did you mean {' or '.join(str(_beside(path, known, name)) for name in near)}?"
     else:
-        hint = f"{known.parent} holds {', '.join(siblings[:8]) or 'nothing'}{' ...' if len(siblings) > 8 else ''}"
+        hint = f"{known.parent} holds {', '.join(siblings[:8]) or 'nothing'}{' ...' if len(siblings) > 8 else ''}."
     return BadData(f"there is no {path}; {hint} Give a folder, a .csv, .tsv or .parquet table, or digits")
 
 

@@ -1,19 +1,16 @@
 """Pictures with labels, divided into splits: opened from what the user names, and opened again as it was."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median_low
 from typing import NamedTuple, final
 
-import numpy as np
-
 from residua.data.digits import digit_pictures, digit_splits
-from residua.data.dividing import divided, held_out
+from residua.data.division import divide
 from residua.data.folders import list_folder
-from residua.data.listing import WHOLE, Entry, Listing, class_problems, missing_path, refuse
+from residua.data.listing import Entry, Listing, amount, class_problems, labels_of, missing_path, refuse
 from residua.data.pictures import Header
 from residua.data.refusals import UnreadablePicture
 from residua.data.split import ArrayPictures, FilePictures, Split
@@ -22,7 +19,6 @@ from residua.errors import BadData
 
 DIGITS = "digits"
 _SAMPLE = 1_000
-_HELD_OUT = 2_000
 
 
 class BadFile(NamedTuple):
@@ -88,7 +84,7 @@ class Source:
                         f"no picture of class '{label}' in {name} can be read; add some or remove the class"
                     )
         left_out = sum(map(len, self.splits.values())) - sum(map(len, splits.values()))
-        note = f"{left_out:,} unreadable {'picture' if left_out == 1 else 'pictures'} left out"
+        note = f"{amount(left_out, 'unreadable picture')} left out"
         rest = tuple(file for file in self.bad if file.name not in names)
         return replace(self, splits=splits, notes=(*self.notes, note), bad=rest)
 
@@ -98,7 +94,7 @@ def open_source(data: str | Path, *, seed: int = 0) -> Source:
 
     No picture is decoded; up to 1,000 headers are read. What `train/`, `val/` and `test/` leave open is divided
     by class from `seed` and said in `notes`: class folders alone give 80 % / 10 % / 10 %; without `val/` the
-    smaller of 10 % and 2,000 pictures is held out of train.
+    smaller of 10 % and 2,000 pictures is held out of train. Files of equal bytes stay together in one split.
 
     >>> source = open_source("digits")
     >>> {name: len(split) for name, split in source.splits.items()}
@@ -113,72 +109,43 @@ def open_source(data: str | Path, *, seed: int = 0) -> Source:
     listing = list_data(Path(data))
     if problems := [*listing.problems, *class_problems(listing)]:
         raise refuse(str(data), problems)
-    listing, notes = divide(listing, seed)
     classes = listing.classes()
+    listing, notes, doubles = divide(listing, seed)
     splits = {
         name: to_split(name, entries, classes, listing.root) for name, entries in listing.entries.items()
     }
     bad = tuple(BadFile(name, reason) for name, reason in listing.missing.items())
     return described_by_headers(
-        Path(data), listing.root, splits, (*listing.notes, *notes), seed=seed, bad=bad
+        Path(data), listing.root, splits, (*listing.notes, *notes, *doubles), seed=seed, bad=bad
     )
 
 
 def list_data(path: Path) -> Listing:
-    """Return what the folder or the table at `path` lists."""
-    if path.is_dir():
-        return list_folder(path)
-    if not path.exists():
-        raise missing_path(path)
-    if path.suffix.lower() in TABLE_SUFFIXES:
-        return list_table(path)
+    """Return what the folder or the table at `path` lists.
+
+    Raises:
+        BadData: there is none, its layout is not one that is read, or it may not be looked into.
+        MissingExtra: a Parquet table without pyarrow.
+    """
+    try:
+        if path.is_dir():
+            return list_folder(path)
+        if not path.exists():
+            raise missing_path(path)
+        if path.suffix.lower() in TABLE_SUFFIXES:
+            return list_table(path)
+    except OSError as error:
+        raise BadData(
+            f"{error.filename or path} cannot be looked at: {error.strerror or error}; "
+            "change that, or name other data"
+        ) from error
     raise BadData(f"{path} is a file but no table: give a folder, a .csv, .tsv or .parquet table, or digits")
-
-
-def divide(listing: Listing, seed: int) -> tuple[Listing, list[str]]:
-    """Return the listing with train and val in it, and what was decided, in sentences."""
-    classes = listing.classes()
-    if WHOLE in listing.entries:
-        entries = listing.entries[WHOLE]
-        parts = divided(_labels(entries, classes), seed=seed)
-        notes = [f"divided by class into 80 % train, 10 % val, 10 % test, seed {seed}"]
-        notes += _small_classes(entries)
-    elif "val" not in listing.entries:
-        entries = listing.entries["train"]
-        count = min(round(len(entries) / 10), _HELD_OUT)
-        train, val = held_out(_labels(entries, classes), count, seed=seed)
-        parts = {"train": train, "val": val}
-        notes = [
-            f"there is no val, so {len(val):,} of the {len(entries):,} train pictures are held out, seed {seed}"
-        ]
-    else:
-        return listing, []
-    cut = {name: [entries[index] for index in part] for name, part in parts.items() if len(part)}
-    if "val" not in cut:
-        raise BadData("every class has a single picture, so none can be held out for validation; add more")
-    rest = {name: entries for name, entries in listing.entries.items() if name not in (WHOLE, "train")}
-    return replace(listing, entries=cut | rest), notes
-
-
-def _small_classes(entries: list[Entry]) -> list[str]:
-    small = {label: count for label, count in Counter(entry.label for entry in entries).items() if count < 3}
-    return [
-        f"class '{label}' has {count} picture{'s' if count > 1 else ''}, too few for val and test"
-        if count == 1
-        else f"class '{label}' has 2 pictures, too few for test"
-        for label, count in sorted(small.items())
-    ]
 
 
 def to_split(name: str, entries: list[Entry], classes: tuple[str, ...], root: Path) -> Split:
     """Return the split of the files in `entries`."""
     names = tuple(entry.name for entry in entries)
-    return Split(name, classes, names, _labels(entries, classes), FilePictures(root, names))
-
-
-def _labels(entries: list[Entry], classes: tuple[str, ...]) -> np.ndarray:
-    position = {label: index for index, label in enumerate(classes)}
-    return np.array([position[entry.label] for entry in entries], np.int64)
+    return Split(name, classes, names, labels_of(entries, classes), FilePictures(root, names))
 
 
 def described_by_headers(
@@ -235,19 +202,17 @@ def evenly(count: int, most: int) -> list[int]:
 
 
 def _said_of(headers: list[Header], channels: int) -> list[str]:
-    notes = []
-    grey = sum(header.channels == 1 for header in headers)
-    if channels == 3 and grey:
-        notes.append(f"{grey:,} of {len(headers):,} pictures looked at are grey and are read as RGB")
-    if several := sum(header.frames > 1 for header in headers):
-        notes.append(
-            f"{several:,} of {len(headers):,} pictures looked at have several frames: the first is read"
-        )
-    if alpha := sum(header.alpha for header in headers):
-        notes.append(
-            f"{alpha:,} of {len(headers):,} pictures looked at are transparent and are laid on white"
-        )
-    return notes
+    """Say how many pictures are read as something else than they are."""
+    found = {
+        "grey and read as RGB": sum(header.channels == 1 for header in headers) if channels == 3 else 0,
+        "of several frames, the first of them read": sum(header.frames > 1 for header in headers),
+        "transparent and laid on white": sum(header.alpha for header in headers),
+    }
+    return [
+        f"{kind}: {count:,} of {amount(len(headers), 'picture')} looked at"
+        for kind, count in found.items()
+        if count
+    ]
 
 
 def _mirrored(classes: tuple[str, ...], channels: int) -> tuple[bool, list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from residua.data.folders import SUFFIXES
-from residua.data.listing import WHOLE, Entry, Listing
+from residua.data.listing import WHOLE, Entry, Listing, amount
 from residua.errors import BadData, MissingExtra
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
@@ -51,7 +51,7 @@ def list_table(path: Path) -> Listing:
     entries: dict[str, list[Entry]] = {}
     for row, place in zip(table.rows, table.places, strict=True):
         if len(row) != len(table.columns):
-            problems.append(f"{place} has {len(row)} cells, the header has {len(table.columns)}")
+            problems.append(f"{place} has {amount(len(row), 'cell')}, the header has {len(table.columns)}")
             continue
         name, label = row[columns.path].strip(), row[columns.label].strip()
         if not name or not label:
@@ -70,7 +70,7 @@ def list_table(path: Path) -> Listing:
     listed = sum(map(len, entries.values()))
     if listed and len(missing) == listed:
         name, why = next(iter(missing.items()))
-        problems.append(f"none of the {listed:,} files exists; the first is {path.parent / name}: {why}")
+        problems.append(f"of {amount(listed, 'file')} none exists; the first is {path.parent / name}: {why}")
     divided = {split: entries[split] for split in ("train", "val", "test", WHOLE) if split in entries}
     if columns.split is not None and "train" not in divided:
         problems.append("no row belongs to train")
@@ -98,6 +98,8 @@ def _columns(path: Path, table: _Table) -> tuple[_Table, _Columns, tuple[str, ..
         names = [f"column {number}" for number in range(1, count + 1)]
         table = _Table(names, [table.columns, *table.rows], ["line 1", *table.places])
         notes.append(f"{path.name} has no header line: its first line is read as a picture")
+    if not table.rows:
+        raise BadData(f"{path} has a header and nothing below it; it needs a line for each picture")
     folded = [name.strip().casefold().replace(" ", "_") for name in table.columns]
     split = next((folded.index(name) for name in _SPLIT_COLUMNS if name in folded), None)
     if split is not None and not _holds_splits(table, split):
@@ -153,7 +155,7 @@ def _read_text(path: Path) -> _Table:
     """Read a CSV or TSV file; an Excel byte-order mark and a semicolon or tab between the cells are taken too."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise BadData(f"{path} cannot be read as a table: {error}; save it as UTF-8 CSV") from error
     first = text.partition("\n")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=first.count)
