@@ -3,26 +3,34 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import final
 
-from residua.data.listing import class_problems
+from residua.data.balance import unbalanced
+from residua.data.division import divide, left_open
+from residua.data.doubles import equal_files
+from residua.data.listing import Listing, class_problems, ordered
 from residua.data.refusals import UnreadablePicture
 from residua.data.source import DIGITS, BadFile, list_data, open_digits, to_split
 from residua.data.split import Split
+from residua.data.threads import in_threads
+from residua.errors import BadData
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Alike:
-    """Pictures with the same pixels: names with their splits and classes."""
+    """Pictures with the same pixels: names with their splits and classes.
+
+    `equal` says that the files are equal too; only such are kept together where training divides the data.
+    """
 
     names: tuple[str, ...]
     splits: tuple[str, ...]
     classes: tuple[str, ...]
+    equal: bool = False
 
     @property
     def leaks(self) -> bool:
@@ -43,17 +51,21 @@ class CheckReport:
     Attributes:
         data: as the user named it.
         counts: pictures by split and class.
+        learned: pictures of each class that training would learn from; empty if it would refuse the data.
+        undivided: the split that training would divide, or None.
         smallest, typical, largest: height and width in pixels.
         formats: how many files of each.
         odd: how many are turned by EXIF, transparent, deeper than 8 bits, of several frames.
         bad: pictures that cannot be read, each with its reason.
         alike: pictures that are the same.
         problems: of the layout, in sentences; these stop training.
-        notes: what was found and ignored.
+        notes: what was found and ignored, and what training would decide.
     """
 
     data: str
     counts: dict[str, dict[str, int]]
+    learned: dict[str, int]
+    undivided: str | None
     smallest: tuple[int, int]
     typical: tuple[int, int]
     largest: tuple[int, int]
@@ -70,9 +82,30 @@ class CheckReport:
         return tuple(alike for alike in self.alike if alike.leaks)
 
     @property
+    def may_leak(self) -> tuple[Alike, ...]:
+        """The pictures that training might divide between its splits: the same, but not in equal files."""
+        return tuple(one for one in self.alike if not one.leaks and self._may_part(one))
+
+    @property
+    def doubles(self) -> tuple[Alike, ...]:
+        """The pictures that are there more than once and do no harm to a score."""
+        return tuple(
+            one for one in self.alike if not (one.leaks or one.disagrees or self._may_part(one))
+        )
+
+    @property
+    def weighted(self) -> bool:
+        """Whether training weights the classes, because some have so much fewer pictures than others."""
+        return unbalanced(self.learned.values())
+
+    def _may_part(self, one: Alike) -> bool:
+        return one.splits[0] == self.undivided and not one.equal
+
+    @property
     def ok(self) -> bool:
         """Whether it can be trained on, and its scores believed."""
-        return not (self.bad or self.problems or self.leaks or any(one.disagrees for one in self.alike))
+        doubted = self.leaks or self.may_leak or any(one.disagrees for one in self.alike)
+        return not (self.bad or self.problems or doubted)
 
 
 @final
@@ -99,20 +132,53 @@ def check(data: str | Path) -> CheckReport:
         BadData: there is no such data, or no picture in it.
     """
     if str(data) == DIGITS:
-        splits, problems, notes = open_digits().splits, [], list(open_digits().notes)
-    else:
-        listing = list_data(Path(data))
-        problems = [*listing.problems, *class_problems(listing)]
-        classes = tuple(sorted({entry.label for entries in listing.entries.values() for entry in entries}))
-        splits = {
-            name: to_split(name, entries, classes, listing.root) for name, entries in listing.entries.items()
-        }
-        notes = list(listing.notes)
+        source = open_digits()
+        learned = source.splits["train"].counts()
+        return report(str(data), source.splits, learned, [], source.notes)
+    listing = list_data(Path(data))
+    classes = ordered({entry.label for entries in listing.entries.values() for entry in entries})
+    splits = {
+        name: to_split(name, entries, classes, listing.root) for name, entries in listing.entries.items()
+    }
+    learned, problems, notes = planned(listing)
+    found = report(str(data), splits, learned, problems, notes)
+    bad = (BadFile(name, listing.missing.get(name, reason)) for name, reason in found.bad)
+    return replace(
+        found,
+        undivided=left_open(listing),
+        bad=tuple(bad),  # the line of a table says more than that there is no such file
+        alike=compared(found.alike, listing.root),
+    )
+
+
+def planned(listing: Listing) -> tuple[dict[str, int], list[str], tuple[str, ...]]:
+    """Return the pictures of each class that training would learn from, what stops it, and what is to be noted."""
+    problems = [*listing.problems, *class_problems(listing)]
+    if problems:
+        return {}, problems, listing.notes
+    try:
+        divided, said, _ = divide(listing, seed=0)
+    except BadData as refusal:
+        return {}, [str(refusal)], listing.notes
+    learned = Counter(entry.label for entry in divided.entries["train"])
+    return dict(learned), [], (*listing.notes, *(f"in training: {note}" for note in said))
+
+
+def report(
+    data: str,
+    splits: dict[str, Split],
+    learned: dict[str, int],
+    problems: list[str],
+    notes: tuple[str, ...],
+) -> CheckReport:
+    """Read every picture of the splits and return what there is to say of them."""
     looked, bad = look_at(splits)
     sizes = sorted((one.size for one in looked), key=lambda size: size[0] * size[1]) or [(0, 0)]
     return CheckReport(
-        data=str(data),
+        data=data,
         counts={name: split.counts() for name, split in splits.items()},
+        learned=learned,
+        undivided=None,
         smallest=sizes[0],
         typical=(int(median(size[0] for size in sizes)), int(median(size[1] for size in sizes))),
         largest=sizes[-1],
@@ -121,15 +187,16 @@ def check(data: str | Path) -> CheckReport:
         bad=tuple(bad),
         alike=same_pixels(looked),
         problems=tuple(problems),
-        notes=tuple(notes),
+        notes=notes,
     )
 
 
 def look_at(splits: dict[str, Split]) -> tuple[list[Looked], list[BadFile]]:
     """Read every picture of every split, several at a time."""
+    places = [(split, index) for split in splits.values() for index in range(len(split))]
 
-    def look(place: tuple[Split, int]) -> Looked | BadFile:
-        split, index = place
+    def look(place: int) -> Looked | BadFile:
+        split, index = places[place]
         try:
             picture = split.read(index)  # before the header: it knows best what is wrong with a file
             header = split.pictures.header(index)
@@ -153,9 +220,7 @@ def look_at(splits: dict[str, Split]) -> tuple[list[Looked], list[BadFile]]:
             pixels=hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest(),
         )
 
-    places = [(split, index) for split in splits.values() for index in range(len(split))]
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(look, places))
+    found = in_threads(look, len(places))
     return [one for one in found if isinstance(one, Looked)], [
         one for one in found if isinstance(one, BadFile)
     ]
@@ -174,6 +239,17 @@ def same_pixels(looked: list[Looked]) -> tuple[Alike, ...]:
         )
         for group in groups.values()
         if len(group) > 1
+    )
+
+
+def compared(alike: tuple[Alike, ...], root: Path) -> tuple[Alike, ...]:
+    """Say of each group whether its files are equal too."""
+    names = [name for one in alike for name in one.names]
+    group_of = {
+        names[place]: number for number, group in enumerate(equal_files(root, names)) for place in group
+    }
+    return tuple(
+        replace(one, equal=len({group_of.get(name, name) for name in one.names}) == 1) for one in alike
     )
 
 
