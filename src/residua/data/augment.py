@@ -10,15 +10,15 @@ from functools import cache
 from typing import Literal, final
 
 import numpy as np
-from PIL import Image, ImageEnhance
 
 from residua.data.pictures import Picture
-from residua.data.preprocess import Preprocess, to_image, to_picture, with_channels
+from residua.data.preprocess import Preprocess, with_channels
 from residua.data.source import Source
+from residua.data.strong import STRONG_DRAWS, varied
 
-DRAWS = 10
-"""Numbers drawn for each picture in each epoch."""
-MIRROR = 2
+_DRAWS = 10
+"""Numbers drawn for each picture in each epoch. The last five are used no more: fewer would change the others."""
+_MIRROR = 2
 """Which of them decides whether the picture is mirrored: below one half it is."""
 
 
@@ -33,7 +33,7 @@ class Augment:
         shift: in pixels.
         area: least share of the picture that a resized crop keeps.
         mirror: flip half of the pictures left to right, the other half in the next epoch.
-        strong: also turn, shear and recolour (after RandAugment, Cubuk et al. 2019, arXiv:1909.13719).
+        strong: also two operations out of fourteen, such as a turn or another contrast (RandAugment).
         mixup: alpha of mixup (Zhang et al. 2017, arXiv:1710.09412); 0 for none.
         cutmix: alpha of CutMix (Yun et al. 2019, arXiv:1905.04899); 0 for none.
     """
@@ -75,12 +75,24 @@ class Augment:
             cutmix=cutmix,
         )
 
+    def draw(self, count: int, seed: int, epoch: int) -> np.ndarray:
+        """Return the numbers in [0, 1) that vary `count` pictures in an epoch, a row for each."""
+        draws = np.random.default_rng((seed, epoch, 1)).random((count, _DRAWS))
+        # A picture is mirrored in every other epoch, its first by chance: so each two epochs show both of its
+        # sides, where a coin would show one of them twice to half of the pictures (Jordan 2024, arXiv:2404.00498).
+        sides = np.random.default_rng((seed, 0, 3)).random(count)
+        draws[:, _MIRROR] = sides if epoch % 2 else 1 - sides
+        if self.strong:
+            more = np.random.default_rng((seed, epoch, 4)).random((count, STRONG_DRAWS))
+            draws = np.concatenate([draws, more], axis=1)
+        return draws
+
     def apply(self, picture: Picture, draws: np.ndarray, preprocess: Preprocess) -> Picture:
         """Return the varied picture: uint8, size × size × channels.
 
         Args:
             picture: as it was read.
-            draws: its `DRAWS` numbers in [0, 1).
+            draws: its row of what `draw` returned.
             preprocess: of the network.
         """
         if self.crop == "resized":
@@ -89,10 +101,10 @@ class Augment:
         else:
             picture = preprocess.fit(picture)
         if self.strong:
-            picture = recoloured(turned(picture, draws), draws)
+            picture = varied(picture, draws[-STRONG_DRAWS:])
         if self.crop == "shift":
             picture = shifted(picture, self.shift, draws)
-        if self.mirror and draws[MIRROR] < 0.5:
+        if self.mirror and draws[_MIRROR] < 0.5:
             picture = picture[:, ::-1]
         return picture
 
@@ -130,24 +142,3 @@ def mirrored(length: int, move: int) -> np.ndarray:
     places = np.abs(np.arange(length) - move)
     folded: np.ndarray = length - 1 - np.abs(length - 1 - places)
     return folded
-
-
-def turned(picture: Picture, draws: np.ndarray) -> Picture:
-    """Return the picture turned by up to 15 degrees and sheared by up to a tenth."""
-    angle, shear = math.radians(15) * (2 * draws[5] - 1), 0.1 * (2 * draws[6] - 1)
-    middle = (picture.shape[0] - 1) / 2
-    a, b = math.cos(angle), math.sin(angle) + shear
-    c, d = -math.sin(angle), math.cos(angle)
-    matrix = (a, b, middle - a * middle - b * middle, c, d, middle - c * middle - d * middle)
-    image = to_image(picture)
-    return to_picture(image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
-
-
-def recoloured(picture: Picture, draws: np.ndarray) -> Picture:
-    """Return the picture with its brightness, contrast and colour changed by up to 40 %."""
-    image = to_image(picture)
-    for kind, draw in zip(
-        (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color), draws[7:10], strict=True
-    ):
-        image = kind(image).enhance(0.6 + 0.8 * float(draw))
-    return to_picture(image)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from residua.data.augment import DRAWS, MIRROR, Augment
+from residua.data.augment import Augment
 from residua.data.mixing import mixed
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
@@ -110,12 +110,7 @@ class Batches:
         )
         if self.augment is None:
             return order, None
-        draws = np.random.default_rng((self.seed, epoch, 1)).random((count, DRAWS))
-        # A picture is mirrored in every other epoch, its first by chance: so each two epochs show both of its
-        # sides, where a coin would show one of them twice to half of the pictures (Jordan 2024, arXiv:2404.00498).
-        sides = np.random.default_rng((self.seed, 0, 3)).random(count)
-        draws[:, MIRROR] = sides if epoch % 2 else 1 - sides
-        return order, draws
+        return order, self.augment.draw(count, self.seed, epoch)
 
     def read(self, task: "Reading", rows: list[np.ndarray]) -> Iterator[np.ndarray]:
         """Give the pixels of each batch, read here or by the workers."""
