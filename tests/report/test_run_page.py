@@ -142,20 +142,62 @@ def test_what_a_later_version_adds_does_no_harm(tmp_path: Path) -> None:
     assert "Confusion" in read(write(folder))[0]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium here; scripts/browser installs one")
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_runs_over_the_edge(width: int, tmp_path: Path) -> None:
-    names = [f"a class with a long name, number {index}" for index in range(12)]
-    page = write(make_run(tmp_path / "run", classes=names)).read_text()
+def test_the_title_has_the_name_of_the_data_and_not_where_they_lie(tmp_path: Path) -> None:
+    page = write(make_run(tmp_path / "run", data="/home/anna/pictures/leaves/"))
+    assert "<h1>resnet20_cifar on leaves</h1>" in page.read_text()
+    assert "/home/anna/pictures/leaves/" in read(page)[0]
+
+
+def test_a_best_that_reads_like_the_last_is_not_said(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", epochs=0)
+    with (folder / "metrics.jsonl").open("a") as rows:
+        for epoch, accuracy in ((1, 0.84504), (2, 0.84501)):
+            rows.write(json.dumps({"kind": "epoch", "epoch": epoch, "val_accuracy": accuracy}) + "\n")
+    words = read(write(folder))[0].replace("\xa0", " ")
+    assert "Validation accuracy ends at 84.5 %." in words
+
+
+def test_an_event_has_its_place_on_the_axis_of_the_charts(tmp_path: Path) -> None:
+    assert "epoch 15, step 300 resumed from step 300" in read(write(make_run(tmp_path / "run")))[0]
+
+
+def test_the_legend_of_the_learning_rate_says_how_high_it_was(tmp_path: Path) -> None:
+    words, _ = read(write(make_run(tmp_path / "run")))
+    assert "Learning rate highest 0.09" in words
+    assert "Loss (cross-entropy) each step training" in words
+
+
+def measured(page: Path, width: int, script: str) -> int:
+    """Return what a script finds in `page`, which is as wide as a screen of `width` pixels."""
     # A browser without a screen keeps its windows wider than a phone; a frame may be as narrow as one.
-    frame = f'<iframe id="page" width="{width}" height="4000" srcdoc="{html.escape(page)}"></iframe>'
-    script = "onload = () => { document.title = page.contentDocument.documentElement.scrollWidth }"
-    (tmp_path / "frame.html").write_text(f"<!doctype html><body>{frame}<script>{script}</script>")
+    frame = (
+        f'<iframe id="page" width="{width}" height="4000" srcdoc="{html.escape(page.read_text())}"></iframe>'
+    )
+    script = f"onload = () => {{ const shown = page.contentDocument; document.title = {script} }}"
+    outer = page.with_name("frame.html")
+    outer.write_text(f"<!doctype html><body>{frame}<script>{script}</script>")
     words = "--headless --no-sandbox --disable-gpu --dump-dom --virtual-time-budget=5000"
+    profile = f"--user-data-dir={page.with_name('profile')}"
     done = subprocess.run(
-        [str(BROWSER), *words.split(), f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "frame.html").as_uri()],
+        [str(BROWSER), *words.split(), profile, outer.as_uri()],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     title = re.search(r"<title>(\d+)</title>", done.stdout)
     assert title is not None
-    assert int(title[1]) <= width
+    return int(title[1])
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here; scripts/browser installs one")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_runs_over_the_edge(width: int, tmp_path: Path) -> None:
+    names = [f"a class with a long name, number {index}" for index in range(12)]
+    page = write(make_run(tmp_path / "run", classes=names))
+    assert measured(page, width, "shown.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here; scripts/browser installs one")
+def test_the_confusions_of_ten_classes_are_seen_whole_on_a_phone(tmp_path: Path) -> None:
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    page = write(make_run(tmp_path / "run", classes=names, per_class=900, accuracy=0.8))
+    hidden = "(box => box.scrollWidth - box.clientWidth)(shown.querySelector('.matrix').parentElement)"
+    assert measured(page, 390, hidden) == 0

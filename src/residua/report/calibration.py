@@ -8,6 +8,9 @@ from residua.report.folder import Bin
 from residua.report.numbers import along, count, percent, wilson
 from residua.report.page import fill
 
+_LEAST = 0.03
+"""The least height of a bar that is not empty, so that it is seen."""
+
 
 def reliability(bins: Sequence[Bin]) -> Markup:
     """Return the reliability diagram of `bins`: how often right against how sure, and how many of each.
@@ -43,6 +46,7 @@ def verdict(bins: Sequence[Bin]) -> str:
 def _place(one: Bin, most: int) -> dict[str, object]:
     accuracy, confidence = one.accuracy or 0.0, one.confidence or 0.0
     low, high = wilson(accuracy * one.samples, one.samples)
+    height = max(_LEAST, one.samples / most)
     says = f"{count(one.samples)} pictures given {percent(one.low, 0)} to {percent(one.high, 0)}"
     return {
         "x": along(confidence),
@@ -51,7 +55,7 @@ def _place(one: Bin, most: int) -> dict[str, object]:
         "bottom": along(1 - low),
         "left": along(one.low),
         "width": along(one.high - one.low),
-        "height": along(one.samples / most),
-        "rest": along(1 - one.samples / most),
+        "height": along(height),
+        "rest": along(1 - height),
         "text": f"{says}: on average {percent(confidence)}, right {percent(accuracy)}",
     }

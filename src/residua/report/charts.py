@@ -44,11 +44,15 @@ SECONDS = Unit(duration, lambda seconds: f"{short(seconds)}{SPACE}s")
 @final
 @dataclass(frozen=True)
 class Line:
-    """A curve; a point without a finite value breaks it. `faint` lines lie behind and have no reading."""
+    """A curve; a point without a finite value breaks it. `faint` lines lie behind and have no reading.
+
+    `said` is which of its values stands in the legend.
+    """
 
     name: str
     points: Sequence[Point]
     style: Literal["main", "second", "faint"] = "main"
+    said: Literal["last", "highest"] = "last"
 
 
 @final
@@ -139,7 +143,7 @@ def line_chart(
     if not kept or along_x.end <= 0:
         return Markup()
     name, end = along_x.name, along_x.end
-    x = Scale.around([0.0, end], steps=5, whole=end >= 4).ending(0.0, end)
+    x = Scale.around([0.0, end], steps=5, whole=end >= 2).ending(0.0, end)
     read = [line for line in kept if line.style != "faint"]
     values = {
         "title": title,
@@ -148,7 +152,7 @@ def line_chart(
         "x_ticks": [(along(x.share(tick)), short(tick)) for tick in x.ticks],
         "y_ticks": [(along(1 - y.share(tick)), unit.tick(tick)) for tick in y.ticks],
         "lines": [
-            (line, [_path(run, x, y) for run in _runs(line.points)], _last(line, unit)) for line in kept
+            (line, [_path(run, x, y) for run in _runs(line.points)], _said(line, unit)) for line in kept
         ],
         "dots": [dot for line in read if len(line.points) <= 12 for dot in _dots(line, x, y)],
         "marks": [(along(x.share(mark.x)), mark.text) for mark in marks if 0 <= mark.x <= end],
@@ -190,6 +194,12 @@ def _path(run: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
 def _dots(line: Line, x: Scale, y: Scale) -> list[tuple[str, str, str]]:
     finite = [point for run in _runs(line.points) for point in run]
     return [(line.style, along(x.share(at)), along(1 - y.share(value))) for at, value in finite]
+
+
+def _said(line: Line, unit: Unit) -> str:
+    if line.said == "highest":
+        return unit.value(max(value for run in _runs(line.points) for _, value in run))
+    return _last(line, unit)
 
 
 def _last(line: Line, unit: Unit) -> str:

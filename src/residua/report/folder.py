@@ -5,7 +5,7 @@ was stopped, that diverged, or that another version made has its page too.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar, final
 
 import msgspec
@@ -159,6 +159,11 @@ class RunFolder:
     def data_name(self) -> str:
         """The data as the user named it."""
         return self.data.data or str(self.config.config.get("data") or "unnamed data")
+
+    @property
+    def short_data_name(self) -> str:
+        """The last part of that name, without the folders above it."""
+        return PurePath(self.data_name).name or self.data_name
 
 
 def read(folder: Path) -> RunFolder:

@@ -88,7 +88,7 @@ def _facts(run: RunFolder) -> list[tuple[str, str, str]]:
     size = [f"{count(model.parameters)} parameters"] if model.parameters else []
     if model.macs:
         size.append(f"{compact(model.macs)} multiply-adds a picture")
-    amounts = [f"{len(run.data.classes)} classes"] if run.data.classes else []
+    amounts = [f"{count(len(run.data.classes))} classes"] if run.data.classes else []
     if train and train.samples:
         amounts.append(f"{count(train.samples)} training pictures")
     return [

@@ -57,6 +57,15 @@ def fill(template: str, values: Mapping[str, object]) -> Markup:
     return Markup(_environment().get_template(template).render(values))
 
 
+def breakable(path: str) -> Markup:
+    """Return a path that a narrow column breaks after a slash rather than inside a name.
+
+    >>> breakable("cats/<7>.png")
+    Markup('cats/<wbr>&lt;7&gt;.png')
+    """
+    return Markup("/<wbr>").join(path.split("/"))
+
+
 def _source(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
@@ -70,6 +79,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = breakable
     for words in (numbers.percent, numbers.count, numbers.plain, numbers.along):
         environment.filters[words.__name__] = words
     return environment

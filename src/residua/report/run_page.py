@@ -35,7 +35,7 @@ def write(folder: Path) -> Path:
     run = read(folder)
     made = (section(run) for section in _SECTIONS)
     page = render(
-        f"{run.network_name} on {run.data_name}",
+        f"{run.network_name} on {run.short_data_name}",
         [section for section in made if section is not None],
         subtitle=headline.subtitle(run),
         opening=headline.opening(run),

@@ -18,8 +18,8 @@ from residua.report.charts import (
     line_chart,
     thin,
 )
-from residua.report.folder import Epoch, RunFolder, Step
-from residua.report.numbers import duration, percent
+from residua.report.folder import Epoch, Event, RunFolder, Step
+from residua.report.numbers import count, duration, percent
 from residua.report.page import Section, fill
 
 
@@ -31,13 +31,21 @@ def curves(run: RunFolder) -> Section | None:
     charts = [
         _accuracy(run, marks),
         _loss(run, marks),
-        _from_zero("Learning rate", [Line("rate", rate)], _along(run), marks=marks),
-        _from_zero("Gradient norm", [Line("norm", norm)], _along(run), marks=marks),
+        _from_zero("Learning rate", [Line("rate", rate, said="highest")], _along(run), marks=marks),
+        _from_zero("Gradient norm, before clipping", [Line("norm", norm)], _along(run), marks=marks),
     ]
     if not any(charts):
         return None
-    values = {"charts": list(filter(None, charts)), "epochs": run.epochs, "events": run.events}
+    values = {"charts": list(filter(None, charts)), "epochs": run.epochs, "events": happened(run)}
     return Section("training", "Training", fill("training.html", values), _story(run.epochs))
+
+
+def happened(run: RunFolder) -> list[tuple[str, Event]]:
+    """Return the events of the run, each with its place in words."""
+    epochs = [f"epoch {event.step / _scale(run):.3g}, " if run.epochs else "" for event in run.events]
+    return [
+        (f"{epoch}step {count(event.step)}", event) for epoch, event in zip(epochs, run.events, strict=True)
+    ]
 
 
 def speed(run: RunFolder) -> Section | None:
@@ -77,7 +85,7 @@ def _loss(run: RunFolder, marks: Sequence[Mark]) -> Markup:
         Line("training", _by_epoch(run, lambda row: row.train_loss), "second"),
         Line("validation", _by_epoch(run, lambda row: row.val_loss)),
     ]
-    return _from_zero("Loss", lines, _along(run), marks=marks)
+    return _from_zero("Loss (cross-entropy)", lines, _along(run), marks=marks)
 
 
 def _from_zero(
@@ -120,7 +128,7 @@ def _story(epochs: Sequence[Epoch]) -> str:
     last = epochs[-1]
     best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
     story = f"Validation accuracy ends at {percent(scored[-1][0])}"
-    if at != scored[-1][1]:
+    if percent(best) != percent(scored[-1][0]):
         story += f"; its best was {percent(best)} after epoch {at}"
     story += "."
     if last.train_accuracy is not None and last.val_accuracy is not None:
