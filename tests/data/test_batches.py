@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from residua.data import Augment, BadFile, Batch, Batches, Preprocess, Source, load, open_source
+from residua.errors import BadData
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,16 @@ def test_a_file_that_cannot_be_read_is_named_by_loading(tmp_path: Path) -> None:
     source = open_source(tmp_path)
     bad = load(source, Preprocess.for_source(source)).bad
     assert bad == (BadFile("a/4.png", "the file is empty (0 bytes)"),)
+
+
+def test_a_file_that_goes_bad_is_named_and_no_more_is_claimed_than_is_known(tmp_path: Path) -> None:
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for index in range(10):
+            Image.new("L", (9, 9), 10 * index + len(label)).save(tmp_path / label / f"{index}.png")
+    source = open_source(tmp_path)
+    name = source.splits["train"].names[3]
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(BadData, match=f"{name}: the file is empty .*; repair or remove it") as caught:
+        list(batches(source, workers=0).epoch(1))
+    assert "training" not in str(caught.value)

@@ -184,5 +184,5 @@ class ReadingSet(Dataset[np.ndarray | str]):
 def answered(answer: np.ndarray | Tensor | str) -> np.ndarray:
     """Return the pixels, or raise what the reader said."""
     if isinstance(answer, str):
-        raise BadData(f"{answer}; it could be read before, so the data changed during training")
+        raise BadData(f"{answer}; repair or remove it (if it could be read before, it has changed since)")
     return np.asarray(answer)
