@@ -13,14 +13,33 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from residua.nets.build import build
     from residua.nets.presets import PRESETS, spec
+    from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, UNetSpec
     from residua.runs import load_model
     from residua.training import Settings, evaluate, predict, resume, train
 
-__all__ = ["PRESETS", "Settings", "build", "evaluate", "load_model", "predict", "resume", "spec", "train"]
+__all__ = [
+    "PRESETS",
+    "DenseNetSpec",
+    "PlainSpec",
+    "ResNetSpec",
+    "Settings",
+    "UNetSpec",
+    "build",
+    "evaluate",
+    "load_model",
+    "predict",
+    "resume",
+    "spec",
+    "train",
+]
 
 _HOMES: Final = {
     "PRESETS": "residua.nets.presets",
+    "DenseNetSpec": "residua.nets.spec",
+    "PlainSpec": "residua.nets.spec",
+    "ResNetSpec": "residua.nets.spec",
     "Settings": "residua.training",
+    "UNetSpec": "residua.nets.spec",
     "build": "residua.nets.build",
     "evaluate": "residua.training",
     "load_model": "residua.runs",

@@ -42,6 +42,16 @@ def test_a_spec_cannot_be_changed() -> None:
 
 
 IMPOSSIBLE: list[tuple[Callable[[], Spec], str]] = [
+    (lambda: replace(PLAIN, norm="layer"), "norm='layer'; it must be one of 'batch', 'group', 'none'"),
+    (
+        lambda: replace(RESNET, order="nonsense"),
+        "order='nonsense'; it must be one of 'original', .*'full_preact'",
+    ),
+    (lambda: replace(RESNET, block="wide"), "block='wide'; it must be one of 'basic', 'bottleneck'"),
+    (lambda: replace(DENSENET, stem="mnist"), "stem='mnist'; it must be one of 'cifar', 'imagenet'"),
+    (lambda: replace(UNET, join="add"), "join='add'; it must be one of 'concat', 'sum', 'none'"),
+    (lambda: replace(RESNET, classes=2.5), "classes of 2.5; it must be a whole number"),
+    (lambda: replace(RESNET, depths=(2, 2.5)), "depths and widths of 2.5; it must be a whole number"),
     (lambda: replace(PLAIN, widths=()), "widths of 0; there must be at least 1"),
     (lambda: replace(PLAIN, widths=((8,), ())), "widths of 0"),
     (lambda: replace(PLAIN, hidden=0), "hidden of 0"),

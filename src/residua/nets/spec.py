@@ -7,8 +7,9 @@ The names of norms, orders and shortcuts are those of `residua.parts`; they stan
 importing the parts loads PyTorch, and listing networks must not.
 """
 
-from collections.abc import Mapping
-from typing import Literal, assert_never
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Literal, assert_never, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -22,6 +23,9 @@ Stem = Literal["cifar", "imagenet"]
 
 class PlainSpec(msgspec.Struct, frozen=True, kw_only=True, tag="plain", tag_field="family"):
     """VGG: stages of convolutions, each closed by a pooling, and three linear layers.
+
+    >>> PlainSpec(widths=((64,), (128, 128)), norm="batch", classes=5).classes
+    5
 
     Attributes:
         widths: the channels of every convolution, stage by stage.
@@ -38,13 +42,17 @@ class PlainSpec(msgspec.Struct, frozen=True, kw_only=True, tag="plain", tag_fiel
     classes: int = 1000
 
     def __post_init__(self) -> None:
-        least = min((min(widths, default=0) for widths in self.widths), default=0)
-        refuse_none({"widths": least, "hidden": self.hidden}, of=self)
+        refuse_unknown_words(self)
+        widths = [width for stage in self.widths for width in stage or (0,)]
+        refuse_none({"widths": widths, "hidden": [self.hidden]}, of=self)
         refuse_rate("dropout", self.dropout)
 
 
 class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_field="family"):
     """A residual network of any order, or with `join="none"` its plain twin.
+
+    >>> ResNetSpec(depths=(2, 2), widths=(16, 32), order="full_preact", shortcut="C", skip_init=True).outputs
+    (16, 32)
 
     Attributes:
         depths: blocks in each stage.
@@ -81,10 +89,9 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
     classes: int = 1000
 
     def __post_init__(self) -> None:
-        least = min((*self.depths, *self.widths), default=0)
-        refuse_none(
-            {"depths and widths": least, "stem_width": self.stem_width, "groups": self.groups}, of=self
-        )
+        refuse_unknown_words(self)
+        refuse_none({"depths and widths": [*self.depths, *self.widths]}, of=self)
+        refuse_none({"stem_width": [self.stem_width], "groups": [self.groups]}, of=self)
         refuse_rate("stochastic_depth", self.stochastic_depth)
         if len(self.depths) != len(self.widths):
             raise BadSpec(f"depths {self.depths} and widths {self.widths}; give one of each for every stage")
@@ -129,6 +136,9 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
 class DenseNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="densenet", tag_field="family"):
     """A DenseNet: every layer reads all before it and adds `growth` channels.
 
+    >>> DenseNetSpec(depths=(6, 12), growth=12, stem="cifar", classes=10).compression
+    0.5
+
     Attributes:
         depths: layers in each dense block.
         growth: k of the paper.
@@ -150,8 +160,9 @@ class DenseNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="densenet", ta
     classes: int = 1000
 
     def __post_init__(self) -> None:
-        least = min(self.depths, default=0)
-        refuse_none({"depths": least, "growth": self.growth, "stem_width": self.stem_width}, of=self)
+        refuse_unknown_words(self)
+        refuse_none({"depths": self.depths, "growth": [self.growth]}, of=self)
+        refuse_none({"stem_width": [self.stem_width]}, of=self)
         refuse_rate("dropout", self.dropout)
         if not 0 < self.compression <= 1:
             raise BadSpec(
@@ -161,6 +172,9 @@ class DenseNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="densenet", ta
 
 class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field="family"):
     """A U-Net: what goes down comes up again, joined at every size with what was there before.
+
+    >>> stride(UNetSpec(widths=(16, 32, 64), join="sum"))
+    4
 
     Attributes:
         widths: channels at each size on the way down; with an encoder, of the way up, coarse to fine.
@@ -177,7 +191,8 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
     classes: int = 2
 
     def __post_init__(self) -> None:
-        refuse_none({"widths": min(self.widths, default=0)}, of=self)
+        refuse_unknown_words(self)
+        refuse_none({"widths": self.widths}, of=self)
         if self.encoder is None:
             return
         halvings = stride(self.encoder).bit_length() - 1
@@ -196,11 +211,22 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
 Spec = PlainSpec | ResNetSpec | DenseNetSpec | UNetSpec
 
 
-def refuse_none(counts: Mapping[str, int], *, of: Spec) -> None:
-    """Raise `BadSpec` for a count below 1, among these and those that every spec has."""
-    for name, count in {**counts, "in_channels": of.in_channels, "classes": of.classes}.items():
-        if count < 1:
-            raise BadSpec(f"{name} of {count}; there must be at least 1")
+def refuse_unknown_words(spec: Spec) -> None:
+    """Raise `BadSpec` for a word that a field does not know; the type of the field lists those that it does."""
+    for name, kind in get_type_hints(type(spec)).items():
+        words, given = get_args(kind), getattr(spec, name)
+        if get_origin(kind) is Literal and given not in words:
+            raise BadSpec(f"{name}={given!r}; it must be one of {', '.join(map(repr, words))}")
+
+
+def refuse_none(counts: Mapping[str, Sequence[int]], *, of: Spec) -> None:
+    """Raise `BadSpec` for a count that is missing, no whole number or below 1, among these and those of every spec."""
+    for name, numbers in {**counts, "in_channels": [of.in_channels], "classes": [of.classes]}.items():
+        for number in numbers or [0]:
+            if not isinstance(number, Integral):
+                raise BadSpec(f"{name} of {number}; it must be a whole number")
+            if number < 1:
+                raise BadSpec(f"{name} of {number}; there must be at least 1")
 
 
 def refuse_rate(name: str, rate: float) -> None:
