@@ -28,9 +28,11 @@ class UnknownName(ResiduaError, LookupError):
 
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownName":
-        """Return the error for `name`, naming those of `known` that read most like it."""
+        """Return the error for `name`, naming those of `known` that begin with it or else read most like it."""
         known = sorted(known)
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        begun = [other for other in known if name and other.startswith(name)]
+        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        near = [*begun, *(other for other in close if other not in begun)][:3]
         hint = f"the nearest names are {', '.join(near)}" if near else f"the names are {', '.join(known)}"
         return cls(f"no {kind} is called '{name}'; {hint}")
 
