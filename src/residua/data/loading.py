@@ -1,12 +1,12 @@
 """Every picture read once before training: the bad ones are named, and what fits in memory stays there."""
 
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
 
+from residua.data.memory import free_bytes
 from residua.data.pictures import Header, Picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
@@ -39,13 +39,20 @@ class HeldPictures(Pictures):
         return HeldPictures(self.files.chosen(indices), tuple(self.held[i] for i in indices), self.side)
 
 
-def load(source: Source, preprocess: Preprocess, *, memory_limit: int | None = None) -> Source:
+def load(
+    source: Source,
+    preprocess: Preprocess,
+    *,
+    memory_limit: int | None = None,
+    tell: Callable[[int, int], None] | None = None,
+) -> Source:
     """Read every picture of `source` as training will, and keep in memory the splits that fit.
 
     Args:
         source: just opened.
         preprocess: says to which size large pictures are reduced as they are read.
         memory_limit: bytes that all splits together may take; a quarter of what is free if not given.
+        tell: told as it goes on how many pictures are read, and of how many.
 
     Returns:
         the source, with each picture that cannot be read in `bad`; it still has its place in its split, so either
@@ -59,10 +66,17 @@ def load(source: Source, preprocess: Preprocess, *, memory_limit: int | None = N
     limit = free_bytes() // 4 if memory_limit is None else memory_limit
     bad = {file.name: file for file in source.bad}
     splits: dict[str, Split] = {}
+    total, before = sum(map(len, source.splits.values())), 0
+
+    def count(read: int) -> None:
+        if tell is not None:
+            tell(before + read, total)
+
     for name, split in source.splits.items():
         needed = estimated_bytes(split, preprocess)
         held = needed <= limit
-        pictures, refused = read_all(split, preprocess.read_side, keep=held)
+        pictures, refused = read_all(split, preprocess.read_side, keep=held, count=count)
+        before += len(split)
         bad = {file.name: file for file in refused} | bad  # what was known says more: the line of a table
         splits[name] = split
         if held and split.pictures.sizes():
@@ -72,7 +86,9 @@ def load(source: Source, preprocess: Preprocess, *, memory_limit: int | None = N
     return replace(source, splits=splits, bad=tuple(bad.values()))
 
 
-def read_all(split: Split, side: int, *, keep: bool) -> tuple[tuple[Picture, ...], Iterable[BadFile]]:
+def read_all(
+    split: Split, side: int, *, keep: bool, count: Callable[[int], None]
+) -> tuple[tuple[Picture, ...], Iterable[BadFile]]:
     """Read a whole split; return its pictures, if they are to be kept, and those that cannot be read."""
     nothing = np.zeros((1, 1, 1), np.uint8)
 
@@ -83,7 +99,7 @@ def read_all(split: Split, side: int, *, keep: bool) -> tuple[tuple[Picture, ...
             return BadFile(split.names[index], refusal.reason)
         return picture if keep else nothing
 
-    found = in_threads(read, len(split))
+    found = in_threads(read, len(split), done=count)
     bad = [one for one in found if isinstance(one, BadFile)]
     return tuple(nothing if isinstance(one, BadFile) else one for one in found), bad
 
@@ -100,11 +116,3 @@ def estimated_bytes(split: Split, preprocess: Preprocess) -> int:
         total += round(header.height * header.width * header.channels * shrink**2)
         looked_at += 1
     return total * len(split) // max(1, looked_at)
-
-
-def free_bytes() -> int:
-    """Return the memory that is free on this machine; 4 GB where it cannot be asked."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 4 * 2**30

@@ -58,7 +58,8 @@ def reason_for(error: Exception, start: bytes) -> str:
             return _unknown(start)
         case MemoryError():
             return "there is not enough memory to decode it"
-    text = str(error).strip().rstrip(".") or type(error).__name__
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error)  # without number and path
+    text = said.strip().rstrip(".") or type(error).__name__
     if not start:
         return text if isinstance(error, OSError) else f"damaged: {text}"
     if "truncated" in text.lower() or isinstance(error, EOFError):
