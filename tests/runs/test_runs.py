@@ -22,7 +22,9 @@ from residua.runs import (
     locked,
     new_run,
     open_run,
+    read_json,
     read_rows,
+    refuse_taken,
     save_model,
     write_json,
 )
@@ -55,6 +57,30 @@ def test_a_second_run_of_the_same_name_is_refused() -> None:
         new_run("mine", stem="x")
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("mine", "runs/mine"),
+        ("./mine", "mine"),
+        ("filled/", "filled"),
+        (Path("mine"), "mine"),
+        ("deep/mine", "deep/mine"),
+    ],
+)
+def test_a_name_with_a_slash_is_a_path_as_it_is_given(name: str | Path, folder: str) -> None:
+    assert new_run(name, stem="x").folder == Path(folder)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_there_is_work(here: Path) -> None:
+    (here / "file").touch()
+    for name in ("./file", "./file/mine"):
+        with pytest.raises(BadRun, match="choose another"):
+            refuse_taken(name)
+    refuse_taken("./free/mine")
+    assert not (here / "free").exists()
+
+
 def test_a_folder_with_something_else_in_it_is_refused(here: Path) -> None:
     (here / "letters").mkdir()
     (here / "letters" / "love.txt").write_text("dear")
@@ -76,6 +102,7 @@ def test_what_a_process_killed_at_the_start_has_left_is_taken_over(here: Path) -
         ]
 
 
+@pytest.mark.usefixtures("here")
 def test_opening_nothing_names_the_runs_that_there_are() -> None:
     write_json(new_run("mine", stem="x").config, {})
     assert open_run("mine").folder == Path("runs/mine")
@@ -93,6 +120,9 @@ def test_rows_read_back_and_a_line_cut_short_is_left_out(tmp_path: Path) -> None
     assert read_rows(path) == rows
     keep_rows(path, until=12)
     assert read_rows(path) == rows[:2]
+    path.write_text('{"kind":"step"}\n')
+    with pytest.raises(BadRun, match="a line of it is damaged"):
+        read_rows(path)
 
 
 def test_an_epoch_row_may_have_no_training_accuracy(tmp_path: Path) -> None:
@@ -116,24 +146,44 @@ def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", other], check=False).returncode == 0
 
 
+def test_a_run_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(BadRun, match=r"\.lock was not written: is a directory"), locked(Run(tmp_path)):
+        pass
+
+
+def test_a_run_that_cannot_be_looked_into_is_a_sentence(here: Path) -> None:
+    with pytest.raises(BadRun, match="cannot be read: file name too long"):
+        open_run("x" * 300)
+    (here / "run" / "config.json").mkdir(parents=True)
+    with pytest.raises(BadRun, match=r"config\.json cannot be read: is a directory"):
+        read_json(open_run("run").config, dict)
+
+
 def test_a_model_reads_back_with_the_same_answers(tmp_path: Path) -> None:
     network = build("resnet20_cifar", classes=3, in_channels=1).eval()
     model = Model(name="resnet20_cifar", network=network, classes=("a", "b", "c"), preprocess=PREPROCESS)
     save_model(tmp_path, card_of(model, {"val_accuracy": 0.5}), network.state_dict())
-    again = load_model(tmp_path)
+    again = load_model(str(tmp_path))
     images = torch.randn(2, 1, 8, 8)
     assert torch.equal(again.network(images), network(images))
     assert (again.classes, again.preprocess) == (model.classes, model.preprocess)
 
 
-@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
-def test_a_broken_model_is_a_sentence(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("model.json", "the file is damaged"), ("model.safetensors", "as the weights of resnet20_cifar")],
+)
+def test_a_broken_model_is_a_sentence(tmp_path: Path, name: str, said: str) -> None:
     network = build("resnet20_cifar", classes=3, in_channels=1)
     model = Model(name="resnet20_cifar", network=network, classes=("a", "b", "c"), preprocess=PREPROCESS)
     save_model(tmp_path, card_of(model, {}), network.state_dict())
     (tmp_path / name).write_bytes(b"{")
-    with pytest.raises(BadRun, match="cannot be read as a model"):
+    with pytest.raises(BadRun, match=f"{name} cannot be read.*{said}"):
         load_model(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(BadRun, match="residua resume"):
+        load_model(tmp_path)
+    (tmp_path / name).mkdir()
+    with pytest.raises(BadRun, match="cannot be read"):
         load_model(tmp_path)

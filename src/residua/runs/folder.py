@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, TypeVar, final
 
 import msgspec
 
 from residua.errors import BadRun
-from residua.files import write_text
+from residua.files import reading, write_text, writing
+
+RUNS: Final = Path("runs")
+"""Where runs are kept that are called by a bare name."""
+
+Record = TypeVar("Record")
 
 
 @final
@@ -61,7 +66,7 @@ class Run:
         return self.folder / "report.html"
 
 
-def new_run(name: str | None, *, stem: str) -> Run:
+def new_run(name: str | Path | None, *, stem: str) -> Run:
     """Make the folder of a new run.
 
     Args:
@@ -74,23 +79,48 @@ def new_run(name: str | None, *, stem: str) -> Run:
     if name is None:
         stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
         number = 1
-        while (folder := Path("runs") / (stem if number == 1 else f"{stem}-{number}")).exists():
+        while (folder := RUNS / (stem if number == 1 else f"{stem}-{number}")).exists():
             number += 1
     else:
-        folder = Path(name) if Path(name).parent != Path() else Path("runs") / name
-        if (folder / "config.json").exists():
+        refuse_taken(name)
+        folder = place(name)
+    run = Run(folder)
+    with writing(folder):
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def place(name: str | Path) -> Path:
+    """Return the folder that a name stands for: a path as it is given, or a bare name under `runs/`.
+
+    >>> place("mine").as_posix(), place("./mine").as_posix(), place("/tmp/mine").as_posix()
+    ('runs/mine', 'mine', '/tmp/mine')
+    """
+    bare = isinstance(name, str) and "/" not in name and os.sep not in name and name not in (".", "..")
+    return RUNS / name if bare else Path(name)
+
+
+def refuse_taken(name: str | Path | None) -> None:
+    """Say at once that no run can begin under a name, before any picture is read.
+
+    Args:
+        name: as for `new_run`.
+
+    Raises:
+        BadRun: there is a run already, or something else, or nothing may be written there.
+    """
+    folder = RUNS if name is None else place(name)
+    with reading(folder):
+        if name is not None and (folder / "config.json").exists():
             raise BadRun(
                 f"{folder} holds a run already; go on with it by `residua resume {folder}`, "
                 "or choose another name with --run"
             )
-        if folder.is_file() or (folder.is_dir() and not unbegun(folder)):
+        if folder.is_file() or (name is not None and folder.is_dir() and not unbegun(folder)):
             raise BadRun(f"{folder} is there and is not an empty folder; choose another name with --run")
-    run = Run(folder)
-    try:
-        run.checkpoints.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadRun(f"{folder} cannot be made: {error.strerror}; choose another place with --run") from error
-    return run
+        above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise BadRun(f"{folder} cannot be made: {above} cannot be written to; choose another with --run")
 
 
 def unbegun(folder: Path) -> bool:
@@ -104,12 +134,13 @@ def open_run(path: str | Path) -> Run:
     """Open the folder of a run: a path, or a bare name under `runs/`.
 
     Raises:
-        BadRun: there is no run.
+        BadRun: there is no run, or it cannot be looked into.
     """
-    for folder in (Path(path), Path("runs") / path):
-        if (folder / "config.json").exists():
-            return Run(folder)
-    known = sorted(found.parent.name for found in Path("runs").glob("*/config.json"))
+    for folder in (Path(path), RUNS / path):
+        with reading(folder):
+            if (folder / "config.json").exists():
+                return Run(folder)
+    known = sorted(found.parent.name for found in RUNS.glob("*/config.json"))
     hint = (
         f"the runs here are {', '.join(known)}"
         if known
@@ -125,30 +156,47 @@ def locked(run: Run) -> Iterator[None]:
     What a killed process left half written is removed.
 
     Raises:
-        BadRun: another process holds it.
+        BadRun: another process holds it, or it cannot be written to.
     """
     try:
         import fcntl  # not on Windows, where a run is simply not locked
     except ImportError:
         yield
         return
-    with (run.folder / ".lock").open("a+") as file:
+    path = run.folder / ".lock"
+    with writing(path):
+        file = path.open("a+b", buffering=0)
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.seek(0)
-            holder = file.read().strip() or "another process"
+            holder = file.read().decode().strip() or "another process"
             raise BadRun(
                 f"{run.folder} is being written by {holder}; wait for it, or choose another name with --run"
             ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        for unfinished in run.folder.rglob(".*.part"):  # of a process that was killed while it wrote
-            unfinished.unlink(missing_ok=True)
+        with writing(path):
+            file.truncate(0)
+            file.write(f"process {os.getpid()}".encode())
+            for unfinished in run.folder.rglob(".*.part"):  # of a process that was killed while it wrote
+                unfinished.unlink(missing_ok=True)
         yield
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a record as JSON that a person can read."""
     write_text(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+
+
+def read_json(path: Path, kind: type[Record]) -> Record:
+    """Return the record that a file holds.
+
+    Raises:
+        BadRun: the file cannot be read, or holds something else.
+    """
+    with reading(path):
+        content = path.read_bytes()
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        raise BadRun(f"{path} cannot be read: {error}; the file is damaged") from error

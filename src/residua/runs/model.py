@@ -4,20 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-import msgspec
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from residua.data import Preprocess
 from residua.errors import BadRun
-from residua.files import replacing
+from residua.files import reading, replacing
 from residua.nets.build import build
 from residua.nets.cost import macs, parameters
 from residua.nets.network import Network
 from residua.nets.spec import Spec
-from residua.runs.folder import write_json
+from residua.runs.folder import read_json, write_json
 
 
 @final
@@ -85,24 +83,28 @@ def save_model(folder: Path, card: ModelCard, weights: dict[str, Tensor]) -> Non
     write_json(folder / "model.json", card)
 
 
-def load_model(folder: Path, device: torch.device | str = "cpu") -> Model:
-    """Read a model from a folder that holds `model.safetensors` and `model.json`, ready to evaluate.
+def load_model(folder: str | Path) -> Model:
+    """Read a model from a folder that holds `model.safetensors` and `model.json`, ready to evaluate, on the CPU.
 
     Raises:
         BadRun: a file is missing or broken, or the two do not belong together.
     """
+    folder = Path(folder)
     described, stored = folder / "model.json", folder / "model.safetensors"
     for path in (described, stored):
-        if not path.exists():
+        with reading(path):
+            found = path.exists()
+        if not found:
             raise BadRun(
                 f"{folder} holds no {path.name}: the run has not finished an epoch yet, or it is no run; "
                 f"`residua resume {folder}` goes on with it"
             )
+    card = read_json(described, ModelCard)
     try:
-        card = msgspec.json.decode(described.read_bytes(), type=ModelCard)
-        weights = load_file(stored, device=str(device))
-        network = build(card.spec).to(device)
+        with reading(stored):
+            weights = load_file(stored)
+        network = build(card.spec)
         network.load_state_dict(weights)
-    except (msgspec.DecodeError, SafetensorError, RuntimeError) as error:
-        raise BadRun(f"{folder} cannot be read as a model: {error}") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise BadRun(f"{stored} cannot be read as the weights of {card.name}: {error}") from error
     return Model(name=card.name, network=network.eval(), classes=card.classes, preprocess=card.preprocess)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from residua.files import write_text
+from residua.errors import BadRun
+from residua.files import reading, write_text, writing
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True, tag="step", tag_field="kind"):
@@ -32,7 +33,7 @@ class EpochRow(msgspec.Struct, frozen=True, kw_only=True, tag="epoch", tag_field
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True, tag="event", tag_field="kind"):
-    """Something that happened: a resume, a stop."""
+    """Something that happened: a resume, an early stop, a damaged checkpoint."""
 
     step: int
     text: str
@@ -42,17 +43,29 @@ Row = StepRow | EpochRow | EventRow
 
 
 def append_row(path: Path, row: Row) -> None:
-    """Add a row to the file."""
-    with path.open("ab") as file:
+    """Add a row to the file.
+
+    Raises:
+        BadRun: the disk is full or read-only.
+    """
+    with writing(path), path.open("ab") as file:
         file.write(msgspec.json.encode(row) + b"\n")
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the rows of the file, oldest first; a last line cut short by a crash is left out."""
+    """Return the rows of the file, oldest first; a last line cut short by a crash is left out.
+
+    Raises:
+        BadRun: the file cannot be read, or a line before the last is damaged.
+    """
     if not path.exists():
         return []
-    whole = [line for line in path.read_bytes().split(b"\n")[:-1] if line]
-    return [msgspec.json.decode(line, type=Row) for line in whole]
+    with reading(path):
+        lines = path.read_bytes().split(b"\n")[:-1]
+    try:
+        return [msgspec.json.decode(line, type=Row) for line in lines if line]
+    except msgspec.DecodeError as error:
+        raise BadRun(f"{path} cannot be read: {error}; a line of it is damaged, take it out") from error
 
 
 def keep_rows(path: Path, *, until: int) -> None:
