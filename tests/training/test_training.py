@@ -4,17 +4,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import torch
-from torch import nn
 
 from residua.data import open_source
 from residua.errors import BadData, BadInput, Diverged
-from residua.runs import EpochRow, load_model, read_rows
+from residua.runs import EpochRow, EventRow, Row, load_model, read_rows
 from residua.training import Settings, evaluate, predict, train
-from residua.training.assemble import build_for
 from residua.training.checkpoint import checkpoints, read_checkpoint
-from residua.training.finder import find_lr, fitting_batch
-from residua.training.recipe import decide
+from tests.training.photos import make_photos
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +66,23 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tmp_
     assert all(tensor.isfinite().all() for tensor in tensors.values())
 
 
-def test_early_stopping_stops(tmp_path: Path) -> None:
+def test_early_stopping_says_so_and_why(tmp_path: Path) -> None:
+    shown: list[Row] = []
     done, _ = train(
-        "digits", Settings(epochs=30, lr=1e-9, patience=2, device="cpu"), run=str(tmp_path / "run")
+        "digits",
+        Settings(epochs=30, lr=1e-9, patience=2, device="cpu"),
+        run=tmp_path / "run",
+        show=shown.append,
     )
-    rows = [row for row in read_rows(done.metrics) if isinstance(row, EpochRow)]
-    assert len(rows) < 30
+    rows = read_rows(done.metrics)
+    epochs = [row for row in rows if isinstance(row, EpochRow)]
+    assert len(epochs) < 30
+    last = rows[-1]
+    assert isinstance(last, EventRow)
+    assert last.text.startswith(
+        f"stopped early after epoch {len(epochs)} of 30: no better validation accuracy"
+    )
+    assert shown[-1] == last
 
 
 @pytest.mark.parametrize(
@@ -83,11 +90,14 @@ def test_early_stopping_stops(tmp_path: Path) -> None:
     [
         (Settings(epochs=0), "--epochs 0: it must be at least 1"),
         (Settings(lr=-1.0), "--lr -1: it must be above 0"),
+        (Settings(lr=float("nan")), "--lr nan: it must be a finite number"),
+        (Settings(mixup=float("inf")), "--mixup inf: it must be a finite number"),
         (Settings(momentum=1.5), "--momentum 1.5: it is a share"),
         (Settings(model="unet"), "gives a class for every pixel"),
         (Settings(model="resnet50"), "needs at least 17 × 17"),
         (Settings(model="plain20", zero_init=True), "plain20 has none"),
         (Settings(device="cuda:7"), "--device cuda:7 cannot be used here"),
+        (Settings(device="tpu"), "--device tpu cannot be used here"),
     ],
 )
 def test_settings_that_make_no_sense_are_sentences(settings: Settings, said: str, tmp_path: Path) -> None:
@@ -97,40 +107,10 @@ def test_settings_that_make_no_sense_are_sentences(settings: Settings, said: str
 
 
 def test_a_bad_picture_stops_training_before_its_first_step(tmp_path: Path) -> None:
-    from PIL import Image
-
-    for label in ("cat", "dog"):
-        for index in range(12):
-            path = tmp_path / "photos" / label / f"{index}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (16, 16), (index * 9, 200 if label == "cat" else 20, 0)).save(path)
-    (tmp_path / "photos" / "cat" / "3.png").write_bytes(b"\x89PNG broken")
+    photos = make_photos(tmp_path / "photos")
+    (photos / "cat" / "03.png").write_bytes(b"\x89PNG broken")
     settings = Settings(epochs=1, batch_size=4, device="cpu")
-    with pytest.raises(BadData, match=r"(?s)cat/3\.png.*--skip-bad"):
-        train(tmp_path / "photos", settings, run=str(tmp_path / "run"))
-    done, _ = train(tmp_path / "photos", settings, run=str(tmp_path / "run"), skip_bad=True)
+    with pytest.raises(BadData, match=r"(?s)cat/03\.png.*--skip-bad"):
+        train(photos, settings, run=tmp_path / "run")
+    done, _ = train(photos, settings, run=tmp_path / "run", skip_bad=True)
     assert "1 unreadable picture left out" in done.data.read_text()
-
-
-def test_the_learning_rate_finder_leaves_model_and_chance_as_they_were() -> None:
-    from residua.data import Preprocess
-
-    source = open_source("digits")
-    recipe, _ = decide(Settings(device="cpu"), source, Preprocess.for_source(source), "digits")
-    network = build_for(recipe, source)
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    state = torch.get_rng_state()
-    labels = torch.arange(64) % 10
-    images = torch.randn(10, 1, 8, 8)[labels] + 0.1 * torch.randn(64, 1, 8, 8)
-    state = torch.get_rng_state()
-    found = find_lr(network, [(images, labels)], recipe)
-    assert 1e-4 < found < 10
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
-
-
-def test_a_fitting_batch_counts_what_autograd_keeps() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 64, 2))
-    batch, how = fitting_batch(net, torch.zeros(1, 1, 8, 8), most=512)
-    assert batch == 512
-    assert how.startswith("0.0 MB a picture")

@@ -7,8 +7,9 @@ import signal
 import sys
 
 import cyclopts
-from rich.console import Console
 
+from residua.cli.numbers import exactly
+from residua.cli.screen import open_screen, say
 from residua.errors import Interrupted, ResiduaError
 
 WRONG_USE = 2
@@ -19,6 +20,7 @@ app = cyclopts.App(
     help="Build residual networks, train them on your own images, and see why they train.",
     help_epilogue="Begin with `residua train digits`, then `residua train FOLDER` on your own pictures.",
     version_flags=["--version"],
+    default_parameter=cyclopts.Parameter(converter=exactly),
 )
 app.command("residua.cli.train:train", name="train", help="Train a classifier on a folder of photos.")
 app.command("residua.cli.resume:resume", name="resume", help="Go on with a run that was stopped.")
@@ -34,20 +36,21 @@ def main() -> None:
 
     Exit codes: 0 done, 1 the answer is no, 2 wrong use, 130 interrupted.
     """
-    errors = Console(stderr=True, highlight=False)
+    errors = open_screen(stderr=True)
     try:
         code = app(exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
-        errors.print(f"residua: {error}", style="bold", markup=False)
-        errors.print("`residua --help` lists the verbs, `residua VERB --help` their options", markup=False)
+        say(errors, f"residua: {error}", "bold")
+        say(errors, "`residua --help` lists the verbs, `residua VERB --help` their options")
         sys.exit(WRONG_USE)
     except Interrupted as error:
-        errors.print(f"residua: {error}", markup=False, soft_wrap=True)
+        say(errors, f"residua: {error}")
         sys.exit(INTERRUPTED)
     except ResiduaError as error:
-        errors.print(f"residua: {error}", style="bold", markup=False, soft_wrap=True)
+        say(errors, f"residua: {error}", "bold")
         sys.exit(WRONG_USE)
     except KeyboardInterrupt:
+        say(errors, "residua: stopped")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output, `head` say, has enough
         sys.stderr.close()

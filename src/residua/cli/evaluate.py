@@ -8,8 +8,14 @@ from cyclopts import Parameter
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from residua import training
+from residua.cli.confusion import confusion
+from residua.cli.screen import open_screen
+from residua.data.listing import amount
+from residua.errors import BadInput
+from residua.objective import Scores
 from residua.runs import load_model, open_run
 from residua.training import Evaluation
 from residua.training.foreign import load_foreign
@@ -26,17 +32,17 @@ def evaluate(
     *,
     split: str | None = None,
     model: str | None = None,
-    device: str = "cpu",
+    device: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Score a trained network: top-1, top-5, macro F1, calibration, and each class.
 
     Args:
-        run: the folder of a run, or a file of weights together with --model.
+        run: the folder of a run, its bare name under runs/, or a file of weights together with --model.
         data: pictures with their classes, as for train; by default the data of the run itself.
         split: train, val or test; by default the last of these that there is.
         model: what the weights in a file belong to, such as resnet20_cifar.
-        device: to run on.
+        device: to run on; by default the fastest here.
         as_json: for machines.
     """
     if Path(run).is_file():
@@ -44,51 +50,65 @@ def evaluate(
         found = training.evaluate(foreign, data or "", split=split, device=device)
     else:
         opened = open_run(run)
-        trained = load_model(opened.folder, device)
+        trained = load_model(opened.folder)
+        if model is not None:
+            raise BadInput(
+                f"--model {model} says what a file of weights belongs to; {opened.folder} is a run and says "
+                f"itself that it is {trained.name}. Leave --model out"
+            )
         pictures, name = own_split(opened, data, split, trained)
         found = training.evaluate_split(trained, pictures, name, device)
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
-    show(Console(), found)
+    show(open_screen(), found)
 
 
-def show(console: Console, found: Evaluation) -> None:
+def show(screen: Console, found: Evaluation) -> None:
     """Print the scores for a person."""
     scores = found.scores
-    console.print(f"[bold]{found.data}[/], {found.split}: {scores.samples:,} pictures", highlight=False)
-    summary = Table(box=None, show_header=False, pad_edge=False)
-    right = round(scores.top1 * scores.samples)
-    summary.add_row("top-1 accuracy", f"[bold]{scores.top1:.2%}[/]", f"{right:,} of {scores.samples:,}")
-    if scores.top5 is not None:
-        summary.add_row(
-            "top-5 accuracy",
-            f"{scores.top5:.2%}",
-            f"{round(scores.top5 * scores.samples):,} of {scores.samples:,}",
-        )
-    summary.add_row("macro F1", f"{scores.macro_f1:.4f}", f"over {len(scores.classes)} classes")
-    summary.add_row("cross-entropy", f"{scores.loss:.4f}", "mean over the pictures")
-    summary.add_row("calibration error", f"{scores.ece:.4f}", "15 bins")
-    console.print(summary)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("class", style="bold")
-    for title in ("pictures", "precision", "recall", "F1"):
-        table.add_column(title, justify="right")
-    for one in scores.per_class:
-        rates = ("-" if rate is None else f"{rate:.4f}" for rate in (one.precision, one.recall, one.f1))
-        table.add_row(one.name, f"{one.samples:,}", *rates)
-    console.print(table)
+    counted = f", {found.split}: {amount(scores.samples, 'picture')}"
+    screen.print(Text.assemble((found.data, "bold"), counted), soft_wrap=True)
+    screen.print(summary(scores))
+    screen.print(by_class(scores))
     if len(scores.classes) <= SHOWN:
-        matrix = Table(
-            box=box.SIMPLE_HEAD, pad_edge=False, title="confusion: rows are the truth", title_justify="left"
+        screen.print(
+            confusion(scores, screen.width) or "the confusion matrix is too wide for this screen; see --json"
         )
-        matrix.add_column("", style="bold")
-        for name in scores.classes:
-            matrix.add_column(name[:6], justify="right")
-        for index, (name, row) in enumerate(zip(scores.classes, scores.confusion, strict=True)):
-            cells = (
-                f"[bold]{n}[/]" if place == index else f"[dim]{n}[/]" if n == 0 else str(n)
-                for place, n in enumerate(row)
-            )
-            matrix.add_row(name, *cells)
-        console.print(matrix)
+
+
+def summary(scores: Scores) -> Table:
+    """Return each score of the whole split with what it is over."""
+    pictures = amount(scores.samples, "picture")
+
+    def rate(share: float) -> str:
+        return f"{round(share * scores.samples):,} of {scores.samples:,}"
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("top-1 accuracy", Text(f"{scores.top1:.2%}", style="bold"), rate(scores.top1))
+    if scores.top5 is None:
+        few = amount(len(scores.classes), "class", "classes")
+        table.add_row("top-5 accuracy", "-", f"with {few} five guesses are always right")
+    else:
+        table.add_row("top-5 accuracy", f"{scores.top5:.2%}", rate(scores.top5))
+    averaged = sum(1 for one in scores.per_class if one.samples or one.precision is not None)
+    classes = f"mean over {amount(averaged, 'class', 'classes')}"
+    table.add_row("macro F1", f"{scores.macro_f1:.4f}", f"{classes}, {pictures}")
+    table.add_row("cross-entropy", f"{scores.loss:.4f}", f"mean over {pictures}")
+    table.add_row("calibration error", f"{scores.ece:.4f}", f"{pictures} in 15 bins")
+    return table
+
+
+def by_class(scores: Scores) -> Table:
+    """Return precision, recall and F1 of each class: precision is over the guesses, recall over the pictures."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("class", style="bold", overflow="fold")
+    for title in ("pictures", "recall", "guesses", "precision", "F1"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for index, one in enumerate(scores.per_class):
+        guesses = sum(row[index] for row in scores.confusion)
+        recall, precision, f1 = (
+            "-" if rate is None else f"{rate:.4f}" for rate in (one.recall, one.precision, one.f1)
+        )
+        table.add_row(one.name, f"{one.samples:,}", recall, f"{guesses:,}", precision, f1)
+    return table

@@ -5,10 +5,11 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from residua import training
+from residua.cli.screen import open_screen
 from residua.runs import load_model, open_run
 
 
@@ -17,7 +18,7 @@ def predict(
     /,
     *files: str,
     top: int = 3,
-    device: str = "cpu",
+    device: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Name the likeliest classes of pictures, or of all pictures in folders.
@@ -25,29 +26,29 @@ def predict(
     Exit code 1 when a picture could not be read; the others are still answered.
 
     Args:
-        run: the folder of a run.
+        run: the folder of a run, or its bare name under runs/.
         files: pictures or folders.
         top: how many classes to name.
-        device: to run on.
+        device: to run on; by default the fastest here.
         as_json: for machines, one object a line.
     """
-    model = load_model(open_run(run).folder, device)
+    model = load_model(open_run(run).folder)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("file", style="bold", overflow="fold")
-    table.add_column("class")
+    table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
-    table.add_column("then")
+    table.add_column("then", overflow="fold")
     unread = 0
     for found in training.predict(model, files, top=top, device=device):
         unread += found.error is not None
         if as_json:
             print(msgspec.json.encode(found).decode())
         elif found.error is not None:
-            table.add_row(found.file, "[red]not read[/]", "", found.error)
+            table.add_row(found.file, Text("not read", style="red"), "", found.error)
         else:
             ranked = list(zip(found.classes, found.probabilities, strict=True))
             rest = ", ".join(f"{name} {share:.1%}" for name, share in ranked[1:])
             table.add_row(found.file, ranked[0][0], f"{ranked[0][1]:.1%}", rest)
     if not as_json:
-        Console().print(table)
+        open_screen().print(table)
     return 1 if unread else 0

@@ -3,15 +3,16 @@
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from residua import training
 from residua.cli.outcome import close
 from residua.cli.progress import Display
+from residua.cli.screen import open_screen
 
 
 def resume(
     run: str,
+    /,
     *,
     data: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -21,11 +22,13 @@ def resume(
     On the CPU the end is that of a run never stopped, bit for bit.
 
     Args:
-        run: its folder.
+        run: its folder, or its bare name under runs/.
         data: where the data is now, if it has moved.
         as_json: the result as JSON on standard output.
     """
-    console = Console(stderr=as_json)
-    with Display(console) as display:
-        done, evaluation = training.resume(run, data=data, show=display.show, announce=display.announce)
-    close(console, done, evaluation, as_json=as_json)
+    screen = open_screen(stderr=as_json)
+    with Display(screen) as display:
+        done, evaluation = training.resume(
+            run, data=data, tell=display.tell, announce=display.announce, show=display.show
+        )
+    close(screen, done, evaluation, as_json=as_json)

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from residua import training
 from residua.cli.outcome import close
 from residua.cli.progress import Display
+from residua.cli.screen import open_screen
 from residua.training import Settings
 
 Flat = Annotated[Settings, Parameter(name="*")]
@@ -15,6 +15,7 @@ Flat = Annotated[Settings, Parameter(name="*")]
 
 def train(
     data: str,
+    /,
     *,
     settings: Flat = Settings(),  # noqa: B008  # frozen
     run: str | None = None,
@@ -28,13 +29,19 @@ def train(
     Args:
         data: "digits", a folder of class folders (in train/, val/, test/ or not), or a .csv / .parquet table.
         settings: of the training.
-        run: name or path of the run folder; by default one under runs/.
+        run: the run folder: a path if it has a slash in it, else a name under runs/; by default a new name.
         skip_bad: leave out pictures that cannot be read instead of stopping.
         as_json: the result as JSON on standard output, the progress on standard error.
     """
-    console = Console(stderr=as_json)
-    with Display(console) as display:
+    screen = open_screen(stderr=as_json)
+    with Display(screen) as display:
         done, evaluation = training.train(
-            data, settings, run=run, skip_bad=skip_bad, show=display.show, announce=display.announce
+            data,
+            settings,
+            run=run,
+            skip_bad=skip_bad,
+            tell=display.tell,
+            announce=display.announce,
+            show=display.show,
         )
-    close(console, done, evaluation, as_json=as_json)
+    close(screen, done, evaluation, as_json=as_json)

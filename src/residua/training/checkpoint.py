@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from residua.errors import BadRun
-from residua.files import replacing
+from residua.files import replacing, writing
 from residua.training.state import Progress, State
 
 KEPT = 2
@@ -32,8 +32,9 @@ def save_checkpoint(folder: Path, state: State) -> Path:
     path = folder / f"step-{state.progress.step:06d}.safetensors"
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=header)
-    for old in checkpoints(folder)[KEPT:]:
-        old.unlink(missing_ok=True)
+    with writing(folder):
+        for old in checkpoints(folder)[KEPT:]:
+            old.unlink(missing_ok=True)
     return path
 
 
@@ -80,7 +81,13 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Progress]:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, the newest first."""
-    return sorted(folder.glob("step-*.safetensors"), reverse=True)
+    found = [path for path in folder.glob("step-*.safetensors") if step_of(path).isdigit()]
+    return sorted(found, key=lambda path: int(step_of(path)), reverse=True)
+
+
+def step_of(path: Path) -> str:
+    """Return the digits in the name of a checkpoint; from step 1,000,000 on they are more than six."""
+    return path.stem.removeprefix("step-")
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:

@@ -1,7 +1,12 @@
 """Where a number stopped being finite first."""
 
+from collections.abc import Iterable, Mapping
+from typing import Final
+
 import torch
 from torch import Tensor, nn
+
+LOSS_ITSELF: Final = "no layer: the loss itself"
 
 
 def first_not_finite(model: nn.Module, images: Tensor) -> str:
@@ -39,7 +44,23 @@ def first_not_finite(model: nn.Module, images: Tensor) -> str:
     finally:
         for hook in hooks:
             hook.remove()
-    return found[0] if found else "no layer: the loss itself"
+    return found[0] if found else LOSS_ITSELF
+
+
+def first_batch_not_finite(model: nn.Module, batches: Iterable[Tensor]) -> str:
+    """Say of the first of these batches that gives a number that is not finite which layer it came from."""
+    places = (first_not_finite(model, images) for images in batches)
+    return next((place for place in places if place != LOSS_ITSELF), LOSS_ITSELF)
+
+
+def first_weight_not_finite(weights: Mapping[str, Tensor]) -> str | None:
+    """Say by name which weight is the first that is not finite; None when all are.
+
+    >>> import torch
+    >>> first_weight_not_finite({"conv.weight": torch.ones(2), "conv.bias": torch.tensor([float("nan")])})
+    "'conv.bias'"
+    """
+    return next((f"'{name}'" for name, tensor in weights.items() if not tensor.isfinite().all()), None)
 
 
 def first_gradient_not_finite(model: nn.Module) -> str:

@@ -10,8 +10,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from residua.data import Batches, Preprocess, Split, open_split
+from residua.files import writing
 from residua.objective import Scores, score
 from residua.runs import Model, write_json
+from residua.training.processor import open_device
 from residua.types import Labels, Logits
 
 BATCH = 256
@@ -79,7 +81,7 @@ def evaluate(
     data: str | Path,
     *,
     split: str | None = None,
-    device: str = "cpu",
+    device: str | None = None,
     workers: int | None = None,
 ) -> Evaluation:
     """Evaluate a model on a split of `data`, with the preprocessing of its training.
@@ -90,7 +92,7 @@ def evaluate(
         model: from `residua.runs.load_model`.
         data: "digits", a folder, or a table.
         split: its name.
-        device: to run on.
+        device: to run on; the fastest here if not given.
         workers: processes that read pictures.
 
     Raises:
@@ -102,13 +104,14 @@ def evaluate(
 
 
 def evaluate_split(
-    model: Model, split: Split, data: str, device: str = "cpu", workers: int | None = None
+    model: Model, split: Split, data: str, device: str | None = None, workers: int | None = None
 ) -> Evaluation:
     """Evaluate a model on a split that is open already."""
     batches = Batches(
         split, model.preprocess, augment=None, batch_size=BATCH, seed=0, shuffle=False, workers=workers
     )
-    logits, labels, indices = answers(model.network.to(device), batches, device)
+    where = open_device(device)
+    logits, labels, indices = answers(model.network.to(where), batches, where)
     return Evaluation(
         data=data,
         split=split.name,
@@ -141,7 +144,8 @@ def write_evaluation(folder: Path, evaluation: Evaluation, split: Split, preproc
         BadRun: the disk is full or read-only.
     """
     pictures = folder / evaluation.split
-    pictures.mkdir(parents=True, exist_ok=True)
+    with writing(pictures):
+        pictures.mkdir(parents=True, exist_ok=True)
     place = {name: index for index, name in enumerate(split.names)}
     shown = []
     for number, mistake in enumerate(evaluation.mistakes):
@@ -149,7 +153,8 @@ def write_evaluation(folder: Path, evaluation: Evaluation, split: Split, preproc
         pixels = split.read(place[mistake.name], side=preprocess.read_side)
         image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
         image.thumbnail((160, 160))
-        image.save(path)
+        with writing(path):
+            image.save(path)
         shown.append({**as_dict(mistake), "thumbnail": f"{folder.name}/{evaluation.split}/{path.name}"})
     scores = as_dict(evaluation.scores)
     write_json(

@@ -2,12 +2,12 @@
 
 import copy
 import math
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
+from residua.data.memory import free_bytes
 from residua.errors import BadInput
 from residua.objective import cross_entropy
 from residua.optim import make_optimizer
@@ -17,7 +17,13 @@ from residua.training.seed import random_states, set_random_states
 LOWEST, HIGHEST, STEPS = 1e-5, 10.0, 100
 
 
-def find_lr(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], recipe: Recipe) -> float:
+def find_lr(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    recipe: Recipe,
+    *,
+    tell: Callable[[int, int], None] | None = None,
+) -> float:
     """Raise the learning rate from 1e-5 to 10 over 100 steps of a copy; return a third of where the loss is lowest.
 
     The range test of Smith 2015 (arXiv:1506.01186) with a smoothed loss; it ends once the loss is four times its
@@ -25,8 +31,9 @@ def find_lr(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], recipe: 
 
     Args:
         model: left as it is.
-        batches: pictures and targets, on the model's device; repeated if they run out.
+        batches: pictures and targets, on the model's device; no more are drawn than there are steps.
         recipe: whose optimiser is tried.
+        tell: told as it goes on how many steps are done, and of how many.
 
     Raises:
         BadInput: the loss never falls.
@@ -38,7 +45,7 @@ def find_lr(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], recipe: 
     )
     smooth, lowest, best = 0.0, math.inf, LOWEST
     first = math.nan
-    for step, (images, targets) in zip(range(STEPS), endlessly(batches), strict=False):
+    for step, (images, targets) in zip(range(STEPS), batches, strict=False):
         lr = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
         for group in optimizer.param_groups:
             group["lr"] = lr
@@ -53,6 +60,8 @@ def find_lr(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], recipe: 
             break
         if current < lowest:
             lowest, best = current, lr
+        if tell is not None:
+            tell(step + 1, STEPS)
     set_random_states(states)
     if not lowest < first:
         raise BadInput(
@@ -61,17 +70,7 @@ def find_lr(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], recipe: 
     return float(f"{best / 3:.2g}")
 
 
-def endlessly(batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Repeat the batches for ever, keeping them."""
-    kept = []
-    for batch in batches:
-        kept.append(batch)
-        yield batch
-    while kept:
-        yield from kept
-
-
-def fitting_batch(model: nn.Module, image: Tensor, *, most: int) -> tuple[int, str]:
+def fitting_batch(model: nn.Module, image: Tensor) -> tuple[int, str]:
     """Return the largest power of two that fits in half of the free memory, and how that was found.
 
     What autograd keeps is measured on two copies of one picture, each storage once.
@@ -79,7 +78,6 @@ def fitting_batch(model: nn.Module, image: Tensor, *, most: int) -> tuple[int, s
     Args:
         model: left as it is.
         image: one picture, batch dimension included, on the model's device.
-        most: at most this many.
     """
     stored: dict[int, int] = {}
 
@@ -102,12 +100,9 @@ def fitting_batch(model: nn.Module, image: Tensor, *, most: int) -> tuple[int, s
     free = free_memory(image.device)
     # Gradients of activations live beside the activations for a while: count each twice.
     fits = max(2, int(free / 2 / (2 * each)))
-    batch = min(1 << (fits.bit_length() - 1), most)
-    return batch, f"{each / 2**20:.1f} MB a picture, {free / 2**30:.1f} GB free"
+    return 1 << (fits.bit_length() - 1), f"{each / 2**20:.1f} MB a picture, {free / 2**30:.1f} GB free"
 
 
-def free_memory(device: torch.device) -> float:
+def free_memory(device: torch.device) -> int:
     """Return the bytes that are free on a device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()

@@ -13,8 +13,9 @@ from torch import Tensor
 from residua.data import Batches
 from residua.errors import Diverged, Interrupted
 from residua.optim import learning_rate
-from residua.runs import EpochRow, Row, Run, StepRow, append_row
+from residua.runs import EpochRow, EventRow, Row, Run, StepRow, append_row
 from residua.training.checkpoint import save_checkpoint
+from residua.training.diverged import first_weight_not_finite
 from residua.training.recipe import Recipe
 from residua.training.state import State
 from residua.training.step import Stepper
@@ -37,7 +38,7 @@ class Job:
         run: where to write.
         stepper: how a step is taken.
         training: batches to learn from.
-        validate: scores the averaged weights; returns loss and accuracy.
+        validate: scores the averaged weights; returns loss and accuracy, or raises Diverged.
         keep: writes the averaged weights as the model to use, given its scores.
         show: told every row, for a person to see.
         stop: whether somebody asked to stop.
@@ -71,7 +72,7 @@ def fit(job: Job, state: State) -> None:
         saved_at = run_epoch(job, state, saved_at)
         close_epoch(job, state)
         if progress.done or time.monotonic() - saved_at > SAVE_SECONDS / 6:
-            save_checkpoint(job.run.checkpoints, state)
+            save(job, state)
             saved_at = time.monotonic()
 
 
@@ -93,7 +94,7 @@ def run_epoch(job: Job, state: State, saved_at: float) -> float:
             lr = learning_rate(progress.step, steps=total, peak=recipe.lr, warmup=recipe.warmup)
             norm = job.stepper.move(lr)
         except Diverged as error:
-            raise Diverged(told(error, job, progress.step, progress.epoch)) from None
+            raise Diverged(told(error, job, state)) from None
         pending = 0
         progress.step += 1
         state.average.update(state.model, progress.step)
@@ -103,13 +104,13 @@ def run_epoch(job: Job, state: State, saved_at: float) -> float:
         if progress.step % STEP_ROW_EVERY == 0:
             append_row(job.run.metrics, row)
         if job.stop.signal is not None:
-            save_checkpoint(job.run.checkpoints, state)
+            save(job, state)
             raise Interrupted(
                 f"stopped by {job.stop.signal.name} after step {progress.step} of {total}; everything is saved: "
                 f"`residua resume {job.run.folder}` goes on"
             )
         if time.monotonic() - saved_at > SAVE_SECONDS:
-            save_checkpoint(job.run.checkpoints, state)
+            save(job, state)
             saved_at = time.monotonic()
     return saved_at
 
@@ -124,9 +125,17 @@ def count(state: State, loss: float, logits: Tensor, targets: Tensor) -> None:
 
 
 def close_epoch(job: Job, state: State) -> None:
-    """Validate, write the row, keep the weights if they are the best, and turn to the next epoch."""
+    """Validate, write the row, keep the weights if they are the best, and turn to the next epoch.
+
+    Raises:
+        Diverged: the validation loss or a weight is not finite; nothing is written.
+    """
     progress, recipe = state.progress, job.recipe
-    val_loss, val_accuracy = job.validate(state)
+    try:
+        val_loss, val_accuracy = job.validate(state)
+    except Diverged as error:
+        raise Diverged(told(error, job, state)) from None
+    refuse_not_finite(job, state)
     total = recipe.epochs * job.steps_an_epoch
     mixed = recipe.mixup > 0 or recipe.cutmix > 0
     row = EpochRow(
@@ -140,7 +149,7 @@ def close_epoch(job: Job, state: State) -> None:
         lr=learning_rate(progress.step - 1, steps=total, peak=recipe.lr, warmup=recipe.warmup),
         images_per_second=progress.seen / max(progress.seconds, 1e-9),
     )
-    append_row(job.run.metrics, row)
+    write(job, row)
     better = val_accuracy >= progress.best  # of equals the later one: it was trained for longer
     if better:
         progress.best, progress.best_epoch = val_accuracy, progress.epoch
@@ -148,16 +157,55 @@ def close_epoch(job: Job, state: State) -> None:
         better or not recipe.patience
     ):  # a schedule that runs to its end is best at its end; val is too small to judge
         job.keep(state, {"epoch": progress.epoch, "val_accuracy": val_accuracy, "val_loss": val_loss})
-    waited = progress.epoch - progress.best_epoch
-    progress.done = progress.epoch >= recipe.epochs or (0 < recipe.patience <= waited)
+    progress.done = progress.epoch >= recipe.epochs or stops_early(job, state)
     progress.epoch += 1
     progress.batch, progress.loss, progress.right, progress.seen, progress.seconds = 0, 0.0, 0, 0, 0.0
+
+
+def stops_early(job: Job, state: State) -> bool:
+    """Return whether the validation accuracy has not risen for as long as the recipe waits, and say so."""
+    progress, patience = state.progress, job.recipe.patience
+    waited = progress.epoch - progress.best_epoch
+    if not 0 < patience <= waited:
+        return False
+    text = (
+        f"stopped early after epoch {progress.epoch} of {job.recipe.epochs}: no better validation accuracy in "
+        f"{waited} epochs (--patience {patience}); the weights kept are those of epoch {progress.best_epoch}, "
+        f"{progress.best:.2%}"
+    )
+    write(job, EventRow(step=progress.step, text=text))
+    return True
+
+
+def write(job: Job, row: Row) -> None:
+    """Append a row to those of the run, and show it."""
+    append_row(job.run.metrics, row)
     job.show(row)
 
 
-def told(error: Diverged, job: Job, step: int, epoch: int) -> str:
+def save(job: Job, state: State) -> None:
+    """Write a checkpoint.
+
+    Raises:
+        BadRun: the disk is full or read-only.
+        Diverged: a weight is not finite; the last good checkpoint is worth more.
+    """
+    refuse_not_finite(job, state)
+    save_checkpoint(job.run.checkpoints, state)
+
+
+def refuse_not_finite(job: Job, state: State) -> None:
+    """Raise `Diverged` for weights, or an average of them, that are not finite."""
+    for kind, weights in (("weights", state.model.state_dict()), ("averaged weights", state.average.weights)):
+        if place := first_weight_not_finite(weights):
+            error = Diverged(f"the {kind} are not finite; the first that is not: {place}")
+            raise Diverged(told(error, job, state))
+
+
+def told(error: Diverged, job: Job, state: State) -> str:
     """Return the error with where it happened and what to do."""
+    progress = state.progress
     return (
-        f"training stopped at step {step + 1}, epoch {epoch}: {error}. Nothing was saved over the last good "
-        f"checkpoint. Try a lower learning rate (--lr {job.recipe.lr / 10:g}), or --lr auto"
+        f"training stopped after step {progress.step}, in epoch {progress.epoch}: {error}. Nothing was saved over "
+        f"the last good checkpoint. Try a lower learning rate (--lr {job.recipe.lr / 10:g}), or --lr auto"
     )

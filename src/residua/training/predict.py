@@ -1,6 +1,6 @@
 """What a trained network says of single pictures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -8,10 +8,12 @@ from typing import final
 import torch
 
 from residua.data import PICTURE_SUFFIXES, UnreadablePicture, read_picture
-from residua.errors import BadData
+from residua.errors import BadInput
 from residua.runs import Model
+from residua.training.processor import open_device
 
 BATCH = 64
+EMPTY = "a folder without pictures"
 
 
 @final
@@ -33,20 +35,36 @@ class Prediction:
 
 
 def predict(
-    model: Model, files: Sequence[str | Path], *, top: int = 5, device: str = "cpu"
-) -> Iterable[Prediction]:
+    model: Model,
+    files: str | Path | Iterable[str | Path],
+    *,
+    top: int = 5,
+    device: str | None = None,
+) -> Iterator[Prediction]:
     """Give a prediction for each picture, in order; a folder stands for the pictures in it.
+
+    What cannot be read has its place in the answers, with the reason.
 
     Args:
         model: from `residua.runs.load_model`.
         files: pictures or folders.
         top: how many classes to name.
-        device: to run on.
+        device: to run on; the fastest here if not given.
 
     Raises:
-        BadData: a path that does not exist, or a folder without pictures.
+        BadInput: no picture is named, or no class is to be.
     """
-    paths = [path for file in files for path in listed(Path(file))]
+    named = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
+    if not named:
+        raise BadInput("no pictures were named; give files, or folders of them")
+    if top < 1:
+        raise BadInput(f"--top {top}: it must be at least 1")
+    where = open_device(device)
+    return answered(model, [path for file in named for path in listed(file)], top, where)
+
+
+def answered(model: Model, paths: list[Path], top: int, device: torch.device) -> Iterator[Prediction]:
+    """Give the predictions, a batch at a time."""
     network = model.network.to(device).eval()
     for start in range(0, len(paths), BATCH):
         chosen = paths[start : start + BATCH]
@@ -54,10 +72,10 @@ def predict(
         errors: dict[Path, str] = {}
         for path in chosen:
             try:
-                picture = read_picture(path, side=model.preprocess.read_side, name=str(path))
+                picture = read_picture(path, side=model.preprocess.read_side)
                 read[path] = model.preprocess.pixels(picture)
             except UnreadablePicture as refusal:
-                errors[path] = str(refusal)
+                errors[path] = EMPTY if is_folder(path) else refusal.reason
         shares: dict[Path, torch.Tensor] = {}
         if read:
             images = model.preprocess.normalise(torch.stack(list(read.values())))
@@ -74,14 +92,16 @@ def predict(
 
 
 def listed(path: Path) -> list[Path]:
-    """Return the picture itself, or the pictures in a folder and below it, sorted."""
-    if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
-        if not found:
-            raise BadData(
-                f"{path} holds no pictures; give files, or a folder of {', '.join(sorted(PICTURE_SUFFIXES))}"
-            )
-        return found
-    if not path.exists():
-        raise BadData(f"{path} does not exist; give the path of a picture or of a folder of pictures")
-    return [path]
+    """Return the path itself, or the pictures in a folder and below it, sorted; a folder without any is itself."""
+    if not is_folder(path):
+        return [path]
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+    return found or [path]
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path leads to a folder; where that cannot be known, reading it says why."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -16,8 +16,8 @@ def pick_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def open_device(name: str) -> torch.device:
-    """Return the device of that name.
+def open_device(name: str | None = None) -> torch.device:
+    """Return the device of that name; the fastest here if none is given.
 
     Raises:
         BadInput: there is none here.
@@ -25,13 +25,14 @@ def open_device(name: str) -> torch.device:
     >>> open_device("cpu")
     device(type='cpu')
     """
+    name = pick_device() if name is None else name
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        why = str(error).splitlines()[0].rstrip(".")
         raise BadInput(
-            f"--device {name} cannot be used here ({reason}); try --device {pick_device()}"
+            f"--device {name} cannot be used here ({why}); try --device {pick_device()}"
         ) from error
     return device
 

@@ -1,11 +1,9 @@
 """Which pictures a run was, or was not, trained on."""
 
-import msgspec
-
-from residua.data import Split, open_split, reopen
-from residua.errors import BadData, BadRun
-from residua.runs import Model, Run
-from residua.training.job import DataRecord
+from residua.data import Split, open_split
+from residua.errors import BadData
+from residua.runs import Model, Run, read_json
+from residua.training.record import DataRecord, reopened
 
 
 def own_split(run: Run, data: str | None, split: str | None, model: Model) -> tuple[Split, str]:
@@ -23,14 +21,12 @@ def own_split(run: Run, data: str | None, split: str | None, model: Model) -> tu
         BadRun: the run's record of its data cannot be read.
         BadData: there is no such split, or the data has changed.
     """
-    try:
-        record = msgspec.json.decode(run.data.read_bytes(), type=DataRecord)
-    except (msgspec.DecodeError, OSError) as error:
-        raise BadRun(f"{run.data} cannot be read: {error}") from error
-    if data is not None and data != record.data:
-        return open_split(data, classes=model.classes, split=split), data
-    source = reopen(record.data, record.description)
+    record = read_json(run.data, DataRecord)
+    named = data or record.data
+    source = reopened(data, record)
+    if source is None:
+        return open_split(named, classes=model.classes, split=split), named
     name = split or [known for known in ("train", "val", "test") if known in source.splits][-1]
     if name not in source.splits:
-        raise BadData(f"{record.data} has no split '{name}'; it has {', '.join(source.splits)}")
-    return source.splits[name], record.data
+        raise BadData(f"{named} has no split '{name}'; it has {', '.join(source.splits)}")
+    return source.splits[name], named

@@ -1,11 +1,12 @@
 """What a training does: what the user set, and what is chosen for the rest, with the reason."""
 
+import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal, final
+from typing import Any, Final, Literal, final
 
 import torch
 
-from residua.data import Preprocess, Source
+from residua.data import Preprocess, Source, unbalanced
 from residua.errors import BadInput
 from residua.training.processor import has_bfloat16, pick_device
 
@@ -19,7 +20,7 @@ class Settings:
     3
 
     Attributes:
-        model: name of the network; `residua models` lists them.
+        model: name of the network, as `residua models` lists them, or the path of a JSON file that describes one.
         epochs: passes over the training pictures.
         batch_size: pictures a step; "auto" for the most that fit in memory.
         lr: highest learning rate; "auto" looks for one on a copy first.
@@ -43,7 +44,7 @@ class Settings:
         channels_last: keep the channels of a pixel together in memory.
         compile: compile the network first (worth it on a GPU).
         device: such as cpu or cuda:0.
-        workers: processes that read pictures when they do not fit in memory.
+        workers: processes that read pictures when they do not fit in memory; with all in memory none is needed.
         seed: of everything random.
     """
 
@@ -121,22 +122,25 @@ def choices(settings: Settings, source: Source, preprocess: Preprocess) -> Choic
     size = preprocess.size
     small = size <= 64
     counts = list(source.splits["train"].counts().values())
-    unbalanced = max(counts) > 3 * max(1, min(counts))
     epochs = min(40, max(10, round(800_000 / count)))
-    batch_size = min(128, max(16, 1 << max(0, (count // 16).bit_length() - 1)))
-    wished = settings.batch_size if isinstance(settings.batch_size, int) else batch_size
+    batch_size = usual_batch(count, most=128)
+    taken = min(count, settings.batch_size) if isinstance(settings.batch_size, int) else batch_size
     adamw = settings.optimizer == "adamw"
-    lr = 1e-3 if adamw else (0.2 if small else 0.1) * (wished * (settings.accumulate or 1) / 128) ** 0.5
+    lr = 1e-3 if adamw else (0.2 if small else 0.1) * (taken * (settings.accumulate or 1) / 128) ** 0.5
     device = pick_device()
     fast = has_bfloat16(torch.device(settings.device or device))
     network = "resnet20_cifar" if small else "resnet18"
+    made_for = "for pictures up to 64 pixels" if small else "for pictures above 64 pixels"
     return {
-        "model": (network, f"the pictures are seen at {size} × {size} pixels"),
-        "epochs": (epochs, f"about 800,000 pictures in all, from 10 to 40 epochs of {count:,}"),
-        "batch_size": (batch_size, f"at least 16 steps an epoch of {count:,} pictures, 128 at most"),
+        "model": (network, f"{made_for}; seen at {size} × {size}"),
+        "epochs": (epochs, "about 800,000 pictures in all, from 10 to 40 epochs"),
+        "batch_size": (
+            batch_size,
+            f"16 to 128 by the size of the set: {count // batch_size:,} steps an epoch",
+        ),
         "lr": (
             round(lr, 6),
-            f"the usual one of {'AdamW' if adamw else 'SGD, scaled by the root of the batch'}",
+            "the usual one of AdamW" if adamw else f"the usual one of SGD at batches of {taken:,}",
         ),
         "optimizer": ("sgd", "the residual networks' papers used it"),
         "momentum": (0.9, "the usual one"),
@@ -150,7 +154,7 @@ def choices(settings: Settings, source: Source, preprocess: Preprocess) -> Choic
         "clip": (5.0, "far above a healthy gradient"),
         "accumulate": (1, "one batch a step"),
         "class_weights": (
-            unbalanced,
+            unbalanced(counts),
             f"the classes have from {min(counts):,} to {max(counts):,} training pictures",
         ),
         "patience": (0, "the schedule ends by itself"),
@@ -173,6 +177,16 @@ def choices(settings: Settings, source: Source, preprocess: Preprocess) -> Choic
         "workers": (0, "the loader decides by the size of the set"),
         "seed": (0, "the same run again gives the same result"),
     }
+
+
+def usual_batch(count: int, *, most: int) -> int:
+    """Return the largest power of two that gives 16 steps an epoch; at least 16, at most `most` or all pictures.
+
+    >>> [usual_batch(count, most=128) for count in (5, 100, 1_212, 50_000)]
+    [5, 16, 64, 128]
+    """
+    sixteen_steps = 1 << max(0, (count // 16).bit_length() - 1)
+    return min(count, most, max(16, sixteen_steps))
 
 
 def decide(
@@ -200,37 +214,44 @@ def decide(
     return Recipe(**values), reasons
 
 
+WHOLE: Final = {
+    # whole numbers, and the least of each
+    "epochs": 1,
+    "batch_size": 2,
+    "accumulate": 1,
+    "image_size": 1,
+    "patience": 0,
+    "workers": 0,
+    "seed": 0,
+}
+SHARES: Final = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
+NOT_NEGATIVE: Final = ("weight_decay", "clip", "mixup", "cutmix")
+
+
 def refuse_nonsense(settings: Settings) -> None:
     """Raise `BadInput` for a setting out of its range."""
-    least = {
-        "epochs": 1,
-        "batch_size": 2,
-        "accumulate": 1,
-        "image_size": 1,
-        "patience": 0,
-        "workers": 0,
-        "seed": 0,
-    }
-    positive = (
-        "weight_decay",
-        "warmup",
-        "label_smoothing",
-        "ema",
-        "clip",
-        "mixup",
-        "cutmix",
-        "stochastic_depth",
-    )
-    shares = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
-    for name in fields(settings):
-        value, option = getattr(settings, name.name), "--" + name.name.replace("_", "-")
-        if value is None or isinstance(value, str | bool):
-            continue
-        if name.name in least and value < least[name.name]:
-            raise BadInput(f"{option} {value}: it must be at least {least[name.name]}")
-        if name.name in positive and value < 0:
-            raise BadInput(f"{option} {value:g}: it must not be negative")
-        if name.name in shares and not 0 <= value < 1:
-            raise BadInput(f"{option} {value:g}: it is a share, at least 0 and below 1")
-        if name.name == "lr" and value <= 0:
-            raise BadInput(f"{option} {value:g}: it must be above 0; `--lr auto` looks for one")
+    for field in fields(settings):
+        name, value = field.name, getattr(settings, field.name)
+        if isinstance(value, int | float) and (rule := broken_rule(name, value)):
+            raise BadInput(f"--{name.replace('_', '-')} {value:g}: {rule}")
+
+
+def broken_rule(name: str, value: float) -> str | None:
+    """Return what the value of a setting must be, or None when it is that.
+
+    >>> broken_rule("warmup", 1.5), broken_rule("warmup", 0.1)
+    ('it is a share, at least 0 and below 1', None)
+    """
+    if not math.isfinite(value):
+        return "it must be a finite number"
+    if name in WHOLE and value != int(value):
+        return "it must be a whole number"
+    if name in WHOLE and value < WHOLE[name]:
+        return f"it must be at least {WHOLE[name]}"
+    if name in SHARES and not 0 <= value < 1:
+        return "it is a share, at least 0 and below 1"
+    if name in NOT_NEGATIVE and value < 0:
+        return "it must not be negative"
+    if name == "lr" and value <= 0:
+        return "it must be above 0; `--lr auto` looks for one"
+    return None

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import final
 
+from residua.errors import Interrupted
+
 
 @final
 class Stop:
@@ -19,6 +21,22 @@ class Stop:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)
+
+
+@contextmanager
+def saying_if_stopped(how: str) -> Iterator[None]:
+    """Turn a Ctrl-C that was not noted into a sentence.
+
+    Args:
+        how: what follows "stopped", such as when, and what is saved.
+
+    Raises:
+        Interrupted: there was one.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped {how}") from None
 
 
 @contextmanager
