@@ -24,6 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     answer = json.loads(done.stdout)
     assert (where / answer["report"]).exists()
     assert "epoch   2/2" in done.stderr
+    assert done.stderr.startswith("looking at the pictures\nreading pictures: 1,797\ndigits: 10 classes")
     return where
 
 
@@ -31,6 +32,9 @@ def test_evaluate_prints_a_table_and_json(trained: Path) -> None:
     table = residua("evaluate", "mine", where=trained)
     assert table.returncode == 0, table.stderr
     assert "top-1 accuracy" in table.stdout and "confusion" in table.stdout
+    refused = residua("evaluate", "mine", "--model", "resnet18", where=trained)
+    assert refused.returncode == 2
+    assert "runs/mine is a run and says itself that it is resnet20_cifar" in refused.stderr
     answer = json.loads(
         residua("evaluate", "mine", "digits", "--split", "val", "--json", where=trained).stdout
     )
@@ -42,9 +46,10 @@ def test_predict_answers_and_names_what_it_cannot_read(trained: Path) -> None:
 
     Image.new("L", (8, 8), 100).save(trained / "grey.png")
     (trained / "bad.png").write_text("hello")
-    done = residua("predict", "mine", "grey.png", "bad.png", where=trained)
+    done = residua("predict", "mine", "gone.png", "grey.png", "bad.png", where=trained)
     assert done.returncode == 1
-    assert "grey.png" in done.stdout and "not read" in done.stdout
+    assert done.stdout.count("not read") == 2
+    assert [done.stdout.count(name) for name in ("gone.png", "grey.png", "bad.png")] == [1, 1, 1]
     lines = residua("predict", "mine", "grey.png", "--json", where=trained).stdout.splitlines()
     assert json.loads(lines[0])["file"] == "grey.png"
 
@@ -62,6 +67,8 @@ def test_a_second_run_of_the_same_name_is_refused(trained: Path) -> None:
         (("train", "nowhere"), "there is no nowhere"),
         (("train", "digits", "--model", "resnet51"), "no network is called 'resnet51'"),
         (("train", "digits", "--epochs", "few"), "few"),
+        (("train", "digits", "--epochs", "1.5"), "1.5 is not a whole number"),
+        (("train",), "DATA requires an argument"),
         (("resume", "nothing"), "not the folder of a run"),
         (("models", "bert*"), "no network is called 'bert*'"),
     ],
