@@ -18,10 +18,8 @@ def scored(classes: tuple[str, ...], count: int = 200) -> Scores:
 
 
 def printed(scores: Scores, width: int) -> str:
-    matrix = confusion(scores, width)
-    assert matrix is not None
     file = io.StringIO()
-    Console(file=file, width=width).print(matrix)
+    Console(file=file, width=width).print(confusion(scores, width))
     return file.getvalue()
 
 
@@ -49,5 +47,8 @@ def test_a_name_is_cut_beside_its_number_and_brackets_are_text() -> None:
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_what_does_not_fit_at_all_is_none() -> None:
-    assert confusion(scored(tuple(f"class {index}" for index in range(60))), 80) is None
+def test_what_does_not_fit_at_all_is_said() -> None:
+    classes = tuple(f"class {index}" for index in range(60))
+    assert (
+        printed(scored(classes), 80) == "the confusions of 60 classes need a wider screen; --json has them\n"
+    )

@@ -2,6 +2,7 @@
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -11,8 +12,8 @@ LONGEST = 24
 """Characters that are shown of the name of a class beside its number."""
 
 
-def confusion(scores: Scores, width: int) -> Table | None:
-    """Return how often each class was taken for each other, or None where that does not fit.
+def confusion(scores: Scores, width: int) -> Group | Text:
+    """Return how often each class was taken for each other, or where that does not fit, a word about it.
 
     Args:
         scores: over the whole split.
@@ -26,8 +27,9 @@ def confusion(scores: Scores, width: int) -> Table | None:
     ]
     for heads, labels in ((names, names), (numbers, numbered)):
         if needed(heads, labels, scores) <= width:
-            return table(heads, labels, scores)
-    return None
+            title = Text("confusion: rows are the truth, columns the guess", "italic")
+            return Group(title, table(heads, labels, scores))
+    return Text(f"the confusions of {len(names):,} classes need a wider screen; --json has them")
 
 
 def needed(heads: list[str], labels: list[str], scores: Scores) -> int:
@@ -38,10 +40,7 @@ def needed(heads: list[str], labels: list[str], scores: Scores) -> int:
 
 def table(heads: list[str], labels: list[str], scores: Scores) -> Table:
     """Return the table: what is right in bold, what never happened faint."""
-    title = "confusion: rows are the truth, columns the guess"
-    matrix = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left"
-    )
+    matrix = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     matrix.add_column("", style="bold", no_wrap=True)
     for head in heads:
         matrix.add_column(Text(head), justify="right", no_wrap=True)

@@ -1,5 +1,6 @@
 """`residua evaluate`: scores of a trained network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from rich.text import Text
 from residua import training
 from residua.cli.confusion import confusion
 from residua.cli.screen import open_screen
+from residua.data import load_split
 from residua.data.listing import amount
 from residua.errors import BadInput
 from residua.objective import Scores
@@ -20,9 +22,6 @@ from residua.runs import load_model, open_run
 from residua.training import Evaluation
 from residua.training.foreign import load_foreign
 from residua.training.recall import own_split
-
-SHOWN = 20
-"""Up to this many classes the confusion matrix is printed."""
 
 
 def evaluate(
@@ -33,6 +32,7 @@ def evaluate(
     split: str | None = None,
     model: str | None = None,
     device: str | None = None,
+    skip_bad: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Score a trained network: top-1, top-5, macro F1, calibration, and each class.
@@ -43,11 +43,12 @@ def evaluate(
         split: train, val or test; by default the last of these that there is.
         model: what the weights in a file belong to, such as resnet20_cifar.
         device: to run on; by default the fastest here.
+        skip_bad: leave out pictures that cannot be read instead of stopping.
         as_json: for machines.
     """
     if Path(run).is_file():
         foreign = load_foreign(Path(run), model, data)
-        found = training.evaluate(foreign, data or "", split=split, device=device)
+        found = training.evaluate(foreign, data or "", split=split, device=device, skip_bad=skip_bad)
     else:
         opened = open_run(run)
         trained = load_model(opened.folder)
@@ -57,7 +58,8 @@ def evaluate(
                 f"itself that it is {trained.name}. Leave --model out"
             )
         pictures, name = own_split(opened, data, split, trained)
-        found = training.evaluate_split(trained, pictures, name, device)
+        pictures, left_out = load_split(pictures, trained.preprocess, name, skip_bad=skip_bad)
+        found = replace(training.evaluate_split(trained, pictures, name, device), left_out=left_out)
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
@@ -69,12 +71,11 @@ def show(screen: Console, found: Evaluation) -> None:
     scores = found.scores
     counted = f", {found.split}: {amount(scores.samples, 'picture')}"
     screen.print(Text.assemble((found.data, "bold"), counted), soft_wrap=True)
+    if found.left_out:
+        screen.print(f"{amount(len(found.left_out), 'unreadable picture')} left out; --json names them")
     screen.print(summary(scores))
     screen.print(by_class(scores))
-    if len(scores.classes) <= SHOWN:
-        screen.print(
-            confusion(scores, screen.width) or "the confusion matrix is too wide for this screen; see --json"
-        )
+    screen.print(confusion(scores, screen.width))
 
 
 def summary(scores: Scores) -> Table:

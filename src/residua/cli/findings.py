@@ -116,7 +116,9 @@ def show_doubles(speaker: _Speaker, found: CheckReport) -> None:
         return
     files = amount(sum(len(one.names) for one in doubles), "file")
     divided = all(one.splits[0] == found.undivided for one in doubles)
-    meaning = "in training, equal files stay together in one split" if divided else "each file counts as a picture"
+    meaning = (
+        "in training, equal files stay together in one split" if divided else "each file counts as a picture"
+    )
     speaker.say("doubles", f"{files} for {amount(len(doubles), 'picture')}; {meaning}")
     speaker.few("", [listed(one.names) for one in doubles], most=DOUBLES)
 

@@ -6,7 +6,7 @@ from residua.data.batches import Batch, Batches
 from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
 from residua.data.folders import SUFFIXES as PICTURE_SUFFIXES
-from residua.data.loading import load
+from residua.data.loading import load, load_split, unreadable
 from residua.data.one_split import open_split
 from residua.data.pictures import Picture, read_picture
 from residua.data.preprocess import Preprocess
@@ -32,10 +32,12 @@ __all__ = [
     "check",
     "describe",
     "load",
+    "load_split",
     "open_source",
     "open_split",
     "read_picture",
     "reopen",
     "scenes",
     "unbalanced",
+    "unreadable",
 ]

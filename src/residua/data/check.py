@@ -89,9 +89,7 @@ class CheckReport:
     @property
     def doubles(self) -> tuple[Alike, ...]:
         """The pictures that are there more than once and do no harm to a score."""
-        return tuple(
-            one for one in self.alike if not (one.leaks or one.disagrees or self._may_part(one))
-        )
+        return tuple(one for one in self.alike if not (one.leaks or one.disagrees or self._may_part(one)))
 
     @property
     def weighted(self) -> bool:

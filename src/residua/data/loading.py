@@ -1,11 +1,13 @@
 """Every picture read once before training: the bad ones are named, and what fits in memory stays there."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import final
 
 import numpy as np
 
+from residua.data.listing import amount, bulleted
 from residua.data.memory import free_bytes
 from residua.data.pictures import Header, Picture
 from residua.data.preprocess import Preprocess
@@ -13,6 +15,7 @@ from residua.data.refusals import UnreadablePicture
 from residua.data.source import BadFile, Source, evenly
 from residua.data.split import Pictures, Split
 from residua.data.threads import in_threads
+from residua.errors import BadData
 
 _LOOKED_AT = 200
 
@@ -73,17 +76,64 @@ def load(
             tell(before + read, total)
 
     for name, split in source.splits.items():
-        needed = estimated_bytes(split, preprocess)
-        held = needed <= limit
-        pictures, refused = read_all(split, preprocess.read_side, keep=held, count=count)
+        splits[name], taken, refused = _load_split(split, preprocess, limit, count)
+        limit -= taken
         before += len(split)
         bad = {file.name: file for file in refused} | bad  # what was known says more: the line of a table
-        splits[name] = split
-        if held and split.pictures.sizes():
-            limit -= needed
-            files = HeldPictures(split.pictures, pictures, preprocess.read_side)
-            splits[name] = Split(split.name, split.classes, split.names, split.labels, files)
     return replace(source, splits=splits, bad=tuple(bad.values()))
+
+
+def load_split(
+    split: Split, preprocess: Preprocess, data: str | Path, *, skip_bad: bool = False
+) -> tuple[Split, tuple[BadFile, ...]]:
+    """Read every picture of one split and keep it in memory if it fits, as `load` does for a whole source.
+
+    Args:
+        split: just opened.
+        preprocess: of the network that will see it.
+        data: what an error calls the data.
+        skip_bad: leave out the pictures that cannot be read instead of refusing them all.
+
+    Returns:
+        the split, and which pictures were left out of it.
+
+    Raises:
+        BadData: some cannot be read; or with `skip_bad` none can.
+    """
+    loaded, _, refused = _load_split(split, preprocess, free_bytes() // 4, lambda read: None)
+    bad = tuple(refused)
+    if not bad:
+        return loaded, ()
+    if not skip_bad:
+        raise unreadable(data, bad)
+    left = loaded.without({file.name for file in bad})
+    if not len(left):
+        raise BadData(
+            f"not one picture of {split.name} in {data} can be read; the first: {': '.join(bad[0])}"
+        )
+    return left, bad
+
+
+def unreadable(data: str | Path, bad: Sequence[BadFile]) -> BadData:
+    """Return the error that names the pictures of `data` that cannot be read."""
+    named = bulleted(f"{name}: {reason}" for name, reason in bad)
+    return BadData(
+        f"{amount(len(bad), 'picture')} in {data} cannot be read:\n{named}\n"
+        "Repair or remove them, or leave them out with --skip-bad"
+    )
+
+
+def _load_split(
+    split: Split, preprocess: Preprocess, limit: int, count: Callable[[int], None]
+) -> tuple[Split, int, Iterable[BadFile]]:
+    """Return the split, in memory if it takes at most `limit` bytes there, how many it takes, and its bad files."""
+    needed = estimated_bytes(split, preprocess)
+    held = needed <= limit
+    pictures, refused = read_all(split, preprocess.read_side, keep=held, count=count)
+    if not held or not split.pictures.sizes():
+        return split, 0, refused
+    files = HeldPictures(split.pictures, pictures, preprocess.read_side)
+    return Split(split.name, split.classes, split.names, split.labels, files), needed, refused
 
 
 def read_all(

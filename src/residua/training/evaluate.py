@@ -1,7 +1,7 @@
 """How good a trained network is on pictures that it has not seen, and which it gets most wrong."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from residua.data import Batches, Preprocess, Split, open_split
+from residua.data import BadFile, Batches, Preprocess, Split, load_split, open_split
 from residua.files import writing
 from residua.objective import Scores, score
 from residua.runs import Model, write_json
@@ -43,12 +43,14 @@ class Evaluation:
         split: of the data.
         scores: over the whole split at once.
         mistakes: the worst, surest first.
+        left_out: the pictures that could not be read, and why.
     """
 
     data: str
     split: str
     scores: Scores
     mistakes: tuple[Mistake, ...]
+    left_out: tuple[BadFile, ...] = ()
 
 
 @torch.no_grad()
@@ -81,6 +83,7 @@ def evaluate(
     data: str | Path,
     *,
     split: str | None = None,
+    skip_bad: bool = False,
     device: str | None = None,
     workers: int | None = None,
 ) -> Evaluation:
@@ -92,15 +95,17 @@ def evaluate(
         model: from `residua.runs.load_model`.
         data: "digits", a folder, or a table.
         split: its name.
+        skip_bad: leave unreadable pictures out instead of stopping.
         device: to run on; the fastest here if not given.
         workers: processes that read pictures.
 
     Raises:
         BadData: the data cannot be read, or holds a class that the model does not know.
     """
-    return evaluate_split(
-        model, open_split(data, classes=model.classes, split=split), str(data), device, workers
-    )
+    opened = open_split(data, classes=model.classes, split=split)
+    pictures, left_out = load_split(opened, model.preprocess, data, skip_bad=skip_bad)
+    found = evaluate_split(model, pictures, str(data), device, workers)
+    return replace(found, left_out=left_out)
 
 
 def evaluate_split(

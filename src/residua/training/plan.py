@@ -10,8 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from residua.data import Preprocess, Source, load, open_source
-from residua.errors import BadData
+from residua.data import Preprocess, Source, load, open_source, unreadable
 from residua.nets.build import build
 from residua.nets.network import Network
 from residua.training.assemble import training_batches
@@ -86,12 +85,7 @@ def readable(source: Source, data: str | Path, skip_bad: bool) -> Source:
         return source
     if skip_bad:
         return source.without(bad)
-    first = "\n".join(f"  {file.name}: {file.reason}" for file in bad[:10])
-    more = f"\n  and {len(bad) - 10:,} more" if len(bad) > 10 else ""
-    raise BadData(
-        f"{len(bad):,} {'picture' if len(bad) == 1 else 'pictures'} in {data} cannot be read:\n{first}{more}\n"
-        "Repair or remove them, or leave them out with --skip-bad"
-    )
+    raise unreadable(data, bad)
 
 
 def with_fitting_batch(plan: Plan, settings: Settings, tell: Tell) -> Plan:
