@@ -6,8 +6,9 @@ from residua.data import Preprocess, open_source
 from residua.errors import BadInput
 from residua.nets.adapters import adapt, read_weights
 from residua.nets.build import build
-from residua.nets.presets import PRESETS, spec
+from residua.nets.presets import PRESETS
 from residua.runs import Model
+from residua.training.network import short_name, spec_of
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -20,7 +21,7 @@ def load_foreign(path: Path, name: str | None, data: str | None) -> Model:
 
     Args:
         path: of the weights.
-        name: of the network.
+        name: of the network, or the path of a JSON file that describes it.
         data: whose classes the outputs are.
 
     Raises:
@@ -33,7 +34,7 @@ def load_foreign(path: Path, name: str | None, data: str | None) -> Model:
         raise BadInput(
             f"{path} is a file of weights; give the data to evaluate it on: residua evaluate {path} DATA"
         )
-    wanted = spec(name)
+    wanted = spec_of(name)
     adapted = adapt(read_weights(path), wanted)
     classes = open_source(data).classes
     if len(classes) != wanted.classes:
@@ -52,4 +53,4 @@ def load_foreign(path: Path, name: str | None, data: str | None) -> Model:
         std=adapted.std or IMAGENET_STD,
         read_side=2 * size,
     )
-    return Model(name=name, network=network.eval(), classes=classes, preprocess=preprocess)
+    return Model(name=short_name(name), network=network.eval(), classes=classes, preprocess=preprocess)
