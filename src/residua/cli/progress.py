@@ -122,7 +122,7 @@ class Display:
         self.epoch_began = (row.step, time.monotonic())
         self.say(
             f"epoch {row.epoch:>3}/{self.epochs} loss {row.train_loss:.4f}{trained} {self.accuracy} "
-            f"lr {row.lr:.3g} {row.images_per_second:,.0f} images/s {row.seconds:.1f} s"
+            f"lr {row.lr:.3g} {row.images_per_second:,.0f} images/s"
         )
 
     def say(self, line: str) -> None:
