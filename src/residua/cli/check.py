@@ -4,10 +4,10 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
 
 from residua import data as pictures
 from residua.cli.findings import show
+from residua.cli.screen import open_screen
 
 
 def check(data: str, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
@@ -23,5 +23,5 @@ def check(data: str, /, *, as_json: Annotated[bool, Parameter(name="--json", neg
     if as_json:
         print(msgspec.json.encode(found).decode())
     else:
-        show(Console(), found)
+        show(open_screen(), found)
     return 0 if found.ok else 1
