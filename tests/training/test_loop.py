@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from residua.errors import Diverged
+from residua.runs import EpochRow, EventRow, read_rows
 from residua.training import Settings, train
 from residua.training.checkpoint import checkpoints, read_checkpoint
 from residua.training.diverged import first_batch_not_finite
@@ -25,6 +26,17 @@ def test_a_validation_loss_that_is_not_finite_is_told_before_anything_is_saved(t
     assert saved.name == "step-000000.safetensors"
     tensors, _ = read_checkpoint(saved)
     assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+def test_an_accuracy_that_stays_the_same_is_not_better(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos")
+    settings = Settings(epochs=30, lr=1e-12, patience=2, batch_size=8, device="cpu")
+    run, _ = train(photos, settings, run=tmp_path / "run")
+    rows = read_rows(run.metrics)
+    accuracies = [row.val_accuracy for row in rows if isinstance(row, EpochRow)]
+    assert len(set(accuracies)) == 1
+    assert len(accuracies) == 3
+    assert isinstance(rows[-1], EventRow) and "stopped early after epoch 3 of 30" in rows[-1].text
 
 
 def test_the_first_batch_that_shows_it_names_the_layer() -> None:

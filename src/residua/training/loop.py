@@ -150,12 +150,12 @@ def close_epoch(job: Job, state: State) -> None:
         images_per_second=progress.seen / max(progress.seconds, 1e-9),
     )
     write(job, row)
-    better = val_accuracy >= progress.best  # of equals the later one: it was trained for longer
-    if better:
+    as_good = val_accuracy >= progress.best  # of equals the later one is kept: it was trained for longer
+    if val_accuracy > progress.best:
         progress.best, progress.best_epoch = val_accuracy, progress.epoch
     if (
-        better or not recipe.patience
-    ):  # a schedule that runs to its end is best at its end; val is too small to judge
+        as_good or not recipe.patience
+    ):  # a schedule that runs to its end is best there; val is too small to judge
         job.keep(state, {"epoch": progress.epoch, "val_accuracy": val_accuracy, "val_loss": val_loss})
     progress.done = progress.epoch >= recipe.epochs or stops_early(job, state)
     progress.epoch += 1
@@ -170,8 +170,7 @@ def stops_early(job: Job, state: State) -> bool:
         return False
     text = (
         f"stopped early after epoch {progress.epoch} of {job.recipe.epochs}: no better validation accuracy in "
-        f"{waited} epochs (--patience {patience}); the weights kept are those of epoch {progress.best_epoch}, "
-        f"{progress.best:.2%}"
+        f"{waited} epochs (--patience {patience}) than the {progress.best:.2%} of epoch {progress.best_epoch}"
     )
     write(job, EventRow(step=progress.step, text=text))
     return True
