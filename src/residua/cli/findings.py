@@ -23,7 +23,7 @@ _INDENT = 9
 
 @final
 class _Speaker:
-    """Prints sentences beside their titles, wrapped between words and never inside a name."""
+    """Prints sentences beside their titles, wrapped between words: a name without spaces stays whole."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

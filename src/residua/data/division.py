@@ -50,7 +50,9 @@ def divide(listing: Listing, seed: int) -> Division:
         if len(part)
     }
     if "val" not in taken:
-        raise BadData("every class has a single picture, so none can be held out for validation; add more")
+        raise BadData(
+            "every class has a single picture, copies aside, so none can be held out for validation; add more"
+        )
     _refuse_untrained(taken["train"], classes)
     if name == WHOLE:
         notes = [f"divided by class into 80 % train, 10 % val, 10 % test, seed {seed}"]
