@@ -7,9 +7,9 @@ The names of norms, orders and shortcuts are those of `residua.parts`; they stan
 importing the parts loads PyTorch, and listing networks must not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from numbers import Integral
-from typing import Literal, assert_never, get_args, get_origin, get_type_hints
+from typing import Any, Literal, assert_never, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -43,8 +43,7 @@ class PlainSpec(msgspec.Struct, frozen=True, kw_only=True, tag="plain", tag_fiel
 
     def __post_init__(self) -> None:
         refuse_unknown_words(self)
-        widths = [width for stage in self.widths for width in stage or (0,)]
-        refuse_none({"widths": widths, "hidden": [self.hidden]}, of=self)
+        refuse_none(self, "widths", "hidden")
         refuse_rate("dropout", self.dropout)
 
 
@@ -90,8 +89,7 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
 
     def __post_init__(self) -> None:
         refuse_unknown_words(self)
-        refuse_none({"depths and widths": [*self.depths, *self.widths]}, of=self)
-        refuse_none({"stem_width": [self.stem_width], "groups": [self.groups]}, of=self)
+        refuse_none(self, "depths", "widths", "stem_width", "groups")
         refuse_rate("stochastic_depth", self.stochastic_depth)
         if len(self.depths) != len(self.widths):
             raise BadSpec(f"depths {self.depths} and widths {self.widths}; give one of each for every stage")
@@ -161,8 +159,7 @@ class DenseNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="densenet", ta
 
     def __post_init__(self) -> None:
         refuse_unknown_words(self)
-        refuse_none({"depths": self.depths, "growth": [self.growth]}, of=self)
-        refuse_none({"stem_width": [self.stem_width]}, of=self)
+        refuse_none(self, "depths", "growth", "stem_width")
         refuse_rate("dropout", self.dropout)
         if not 0 < self.compression <= 1:
             raise BadSpec(
@@ -192,7 +189,7 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
 
     def __post_init__(self) -> None:
         refuse_unknown_words(self)
-        refuse_none({"widths": self.widths}, of=self)
+        refuse_none(self, "widths")
         if self.encoder is None:
             return
         halvings = stride(self.encoder).bit_length() - 1
@@ -219,14 +216,27 @@ def refuse_unknown_words(spec: Spec) -> None:
             raise BadSpec(f"{name}={given!r}; it must be one of {', '.join(map(repr, words))}")
 
 
-def refuse_none(counts: Mapping[str, Sequence[int]], *, of: Spec) -> None:
-    """Raise `BadSpec` for a count that is missing, no whole number or below 1, among these and those of every spec."""
-    for name, numbers in {**counts, "in_channels": [of.in_channels], "classes": [of.classes]}.items():
-        for number in numbers or [0]:
-            if not isinstance(number, Integral):
-                raise BadSpec(f"{name} of {number}; it must be a whole number")
-            if number < 1:
-                raise BadSpec(f"{name} of {number}; there must be at least 1")
+def refuse_none(spec: Spec, *names: str) -> None:
+    """Raise `BadSpec` for a count that is no whole number or below 1, in these fields and in those of every spec."""
+    for name in (*names, "in_channels", "classes"):
+        for count in counts(getattr(spec, name)):
+            if not isinstance(count, Integral):
+                raise BadSpec(f"{name} of {count!r}; it must be a whole number")
+            if count < 1:
+                raise BadSpec(f"{name} of {count}; there must be at least 1")
+
+
+def counts(value: Any) -> Iterator[Any]:
+    """Give the numbers in a field, however deep; where there is none, 0.
+
+    >>> list(counts(3)), list(counts(((8, 16), ())))
+    ([3], [8, 16, 0])
+    """
+    if isinstance(value, tuple | list):
+        for part in value or (0,):
+            yield from counts(part)
+    else:
+        yield value
 
 
 def refuse_rate(name: str, rate: float) -> None:
