@@ -4,10 +4,12 @@ On any model:
 
 signal              how large the signal is after each part
 gradient_norms      how large the gradient is at each part
+representation      what is left after each part of the differences between samples
 coherence           whether the gradient survives a tiny step along itself
 line_gradients      the derivative along a line of inputs; autocorrelation says whether it is shattered
 gradient_correlation, switching     what the gradients of two inputs share, and why
 delete_each         what is left when each part is taken out; also delete_some
+saved_bytes         how much memory a batch keeps until its gradient is computed
 filter_normalised   a direction through the weights, for slice_along, surface, roughness and local_minima
 
 On models made of parts:
@@ -34,7 +36,9 @@ from residua.look.landscape import (
 )
 from residua.look.lesion import LesionRow, Score, SwapRow, delete_each, delete_some, swap
 from residua.look.paths import PathRow, RouteSum, gradient_by_length, route_sum
+from residua.look.representation import RepresentationRow, representation
 from residua.look.rewire import Wrapper, rewired
+from residua.look.saved import saved_bytes
 from residua.look.shatter import (
     Switching,
     autocorrelation,
@@ -61,6 +65,7 @@ __all__ = [
     "PathRow",
     "Recomputed",
     "Recorded",
+    "RepresentationRow",
     "RouteSum",
     "Scaled",
     "Score",
@@ -82,9 +87,11 @@ __all__ = [
     "identity_share",
     "line_gradients",
     "local_minima",
+    "representation",
     "rewired",
     "roughness",
     "route_sum",
+    "saved_bytes",
     "signal",
     "slice_along",
     "surface",
