@@ -1,0 +1,47 @@
+"""The exam: whether a network will train, why not, and what would help, before the hours are spent.
+
+It works on any PyTorch model. Three depths of looking: `examine(..., depth="still")` takes one batch forward and
+backward, `depth="probe"` also a few steps on copies, and `watch` hangs on a training while it runs. `heal` returns
+a treated copy. The model that is given is left exactly as it was.
+
+From the model to the answer, one file a step:
+
+observe        one look with the instruments of `residua.look`: an `Observation`, numbers only
+probe          a few real steps on copies, at several learning rates
+features       the few numbers that say most
+rules/         what may be wrong, one rule a fault, in seven files by where it lies
+verdict        from features and causes to a probability
+treatments/    what may be done about each cause, each changing a copy
+heal           try treatments, keep what helps
+"""
+
+from residua.exam.cause import Cause
+from residua.exam.diagnose import Diagnosis, diagnose
+from residua.exam.examine import Examination, examine
+from residua.exam.features import Features, features
+from residua.exam.heal import Healed, Remedy, heal
+from residua.exam.observation import Observation
+from residua.exam.observe import observe
+from residua.exam.probe import ProbeRow, probe
+from residua.exam.verdict import Verdict
+from residua.exam.watch import Watch, watch
+
+__all__ = [
+    "Cause",
+    "Diagnosis",
+    "Examination",
+    "Features",
+    "Healed",
+    "Observation",
+    "ProbeRow",
+    "Remedy",
+    "Verdict",
+    "Watch",
+    "diagnose",
+    "examine",
+    "features",
+    "heal",
+    "observe",
+    "probe",
+    "watch",
+]

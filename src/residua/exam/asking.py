@@ -1,0 +1,154 @@
+"""What a loss is, found by asking it, and whether targets fit the inputs: no loss has to say its name."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from residua.exam.observation import Inputs, Losses, Targets
+from residua.look import Loss
+
+FEWEST_LABELS = 100
+"""Samples from which chance and a hard problem can be told apart by their neighbours."""
+FEWEST_MASKS = 8
+IGNORED = (-100, 255)
+"""What stands for no class in masks: PyTorch's own value, and that of most data sets."""
+
+
+def ask(loss: Loss, outputs: Tensor, targets: Tensor) -> Losses:
+    """Return the loss of the outputs, and how it answers when they change.
+
+    Args:
+        loss: from outputs and targets to one number.
+        outputs: what the network gave, without its history.
+        targets: what it should have given.
+    """
+    value = asked(loss, outputs, targets)
+    shifted = asked(loss, outputs + 1, targets) if outputs.ndim > 1 and outputs.shape[1] > 1 else math.nan
+    return Losses(
+        value=value,
+        softmax=abs(shifted - value) < 1e-4 * max(1.0, abs(value)),
+        sigmoid=saturates(loss, outputs, targets),
+        rewards_outputs=abs(shifted - value + 1) < 1e-3,
+        adds_up=adds_up(loss, outputs, targets, value),
+    )
+
+
+def asked(loss: Loss, outputs: Tensor, targets: Tensor) -> float:
+    """Return the loss; not a number where it refuses."""
+    try:
+        return float(loss(outputs, targets))
+    except (RuntimeError, ValueError, IndexError):
+        return math.nan
+
+
+def saturates(loss: Loss, outputs: Tensor, targets: Tensor) -> bool:
+    """Return whether outputs far beyond 0 and 1, on the right side of them, cost nothing."""
+    if not targets.is_floating_point() or targets.shape != outputs.shape:
+        return False
+    if not bool(((targets == 0) | (targets == 1)).all()):
+        return False
+    return asked(loss, 30 * (2 * targets - 1), targets) < 1e-6
+
+
+def adds_up(loss: Loss, outputs: Tensor, targets: Tensor, value: float) -> bool:
+    """Return whether the loss of a batch is the sum of the losses of its halves, and not their mean."""
+    half = len(outputs) // 2
+    if half < 1 or not value:
+        return False
+    halves = [asked(loss, outputs[part], targets[part]) for part in (slice(half), slice(half, 2 * half))]
+    whole = asked(loss, outputs[: 2 * half], targets[: 2 * half])
+    return abs(sum(halves) - whole) < 1e-3 * abs(whole) and abs(sum(halves) / 2 - whole) > 0.1 * abs(whole)
+
+
+def describe_targets(targets: Tensor, outputs: Tensor) -> Targets:
+    """Return what the targets are, given what the network gives for them."""
+    kind: Literal["classes", "masks", "numbers"] = "masks" if targets.ndim > 1 else "classes"
+    void = torch.zeros_like(targets, dtype=torch.bool)
+    if targets.is_floating_point():
+        kind = "numbers"
+    else:
+        classes = outputs.shape[1] if outputs.ndim > 1 else 1
+        for value in IGNORED:
+            if not 0 <= value < classes:
+                void |= targets == value
+    kept = targets[~void].float()
+    return Targets(
+        kind=kind,
+        shape=tuple(targets.shape),
+        least=kept.min().item() if len(kept) else 0.0,
+        most=kept.max().item() if len(kept) else 0.0,
+        classes=len(torch.unique(kept)),
+        void=void.double().mean().item(),
+    )
+
+
+def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
+    """Return what the inputs are like, and whether the targets follow them."""
+    values = inputs.detach().float()
+    finite = bool(torch.isfinite(values).all())
+    flat = values.flatten(1)
+    seen = len(torch.unique(flat, dim=0)) if finite else len(flat)
+    return Inputs(
+        shape=tuple(inputs.shape),
+        finite=finite,
+        mean=values.mean().item(),
+        deviation=values.std(correction=0).item(),
+        least=values.min().item(),
+        most=values.max().item(),
+        alike=1 - seen / len(flat),
+        flat=(flat.amax(1) == flat.amin(1)).double().mean().item(),
+        agreement=agreement(values, targets) if finite and kind == "classes" else None,
+        edges=edges(values, targets) if finite and kind == "masks" else None,
+    )
+
+
+def agreement(inputs: Tensor, labels: Tensor) -> float | None:
+    """Return how much more often than by chance the nearest other sample has the same label, in deviations.
+
+    >>> inputs = torch.arange(200.0)[:, None]
+    >>> agreement(inputs, (inputs[:, 0] > 99).long()) > 10
+    True
+    """
+    count = len(labels)
+    shares = torch.bincount(labels - labels.min()) / count
+    chance = (shares * (shares * count - 1) / (count - 1)).sum().item()
+    if count < FEWEST_LABELS or chance > 0.9:
+        return None
+    small = F.adaptive_avg_pool2d(inputs, min(16, *inputs.shape[-2:])) if inputs.ndim == 4 else inputs
+    features = small.flatten(1)
+    distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
+    # Two copies of one sample say nothing of the labels.
+    distances = distances.masked_fill(distances < 1e-4 * distances.mean(), torch.inf)
+    nearest = distances.argmin(1)
+    same = (labels[nearest] == labels).double().mean().item()
+    return (same - chance) / math.sqrt(chance * (1 - chance) / count)
+
+
+def edges(pictures: Tensor, masks: Tensor) -> float | None:
+    """Return how much more the pictures change on the edges of their own masks than on those of others.
+
+    In deviations over the pictures. Masks that are out of step with their pictures give about 0.
+    """
+    if len(pictures) < FEWEST_MASKS or pictures.ndim != 4 or masks.shape[-2:] != pictures.shape[-2:]:
+        return None
+    changes = steps(pictures.mean(1), lambda later, earlier: (later - earlier).abs())
+    borders = steps(masks, lambda later, earlier: (later != earlier).float())
+    own, other = (meeting(changes, shown) for shown in (borders, borders.roll(1, 0)))
+    apart = own - other
+    deviation = apart.std().item() / math.sqrt(len(apart))
+    return apart.mean().item() / deviation if deviation else None
+
+
+def steps(planes: Tensor, between: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Return what lies between each pixel and the next, down and to the right, together."""
+    down = between(planes[:, 1:, :-1], planes[:, :-1, :-1])
+    return down + between(planes[:, :-1, 1:], planes[:, :-1, :-1])
+
+
+def meeting(changes: Tensor, borders: Tensor) -> Tensor:
+    """Return the mean change of each picture on some borders."""
+    return (changes * borders).sum((1, 2)) / borders.sum((1, 2)).clamp_min(1)

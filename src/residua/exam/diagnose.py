@@ -1,0 +1,91 @@
+"""One look at a network and the judgement of it: verdict, causes, and what is worth knowing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, final
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from residua.exam.cause import Cause
+from residua.exam.features import Features, features
+from residua.exam.observation import Observation
+from residua.exam.observe import observe
+from residua.exam.probe import ProbeRow, probe
+from residua.exam.rules import RULES
+from residua.exam.verdict import Verdict, probability, rates, verdict
+from residua.look import Examples, Loss
+
+Depth = Literal["still", "probe"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What an exam says of a network.
+
+    Attributes:
+        verdict: "trains", "slow" or "does not train".
+        probability: that it trains.
+        causes: what keeps it from training, the most harmful first.
+        notes: what is worth knowing and no fault.
+        features: what the verdict weighed.
+        probed: the steps of the probe; none after a still exam.
+        seen: everything that was observed.
+    """
+
+    verdict: Verdict
+    probability: float
+    causes: tuple[Cause, ...]
+    notes: tuple[Cause, ...]
+    features: Features
+    probed: tuple[ProbeRow, ...]
+    seen: Observation
+
+
+def diagnose(
+    model: nn.Module,
+    batch: Examples,
+    *,
+    loss: Loss = F.cross_entropy,
+    optimizer: torch.optim.Optimizer | None = None,
+    depth: Depth = "probe",
+) -> Diagnosis:
+    """Look at a model and judge it; the model is left exactly as it was.
+
+    Args:
+        model: any PyTorch module from one tensor to one tensor, in the mode in which it will train.
+        batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
+        loss: from outputs and targets to one number.
+        optimizer: the one that will train it, if there is one yet.
+        depth: "still" looks at one batch forward and backward; "probe" also takes a few steps on copies.
+
+    Raises:
+        BadInput: the model cannot take the batch, or cannot be copied.
+    """
+    seen = observe(model, batch, loss=loss, optimizer=optimizer)
+    found = features(seen)
+    probed: tuple[ProbeRow, ...] = ()
+    if depth == "probe" and seen.coherence is not None:
+        probed = probe(model, batch, loss=loss, optimizer=optimizer)
+    named = ranked([*(cause for rule in RULES for cause in rule(seen)), *rates(probed)])
+    likely = probability(found, probed, named)
+    return Diagnosis(
+        verdict=verdict(likely),
+        probability=likely,
+        causes=tuple(cause for cause in named if not cause.note),
+        notes=tuple(cause for cause in named if cause.note),
+        features=found,
+        probed=probed,
+        seen=seen,
+    )
+
+
+def ranked(causes: Iterable[Cause]) -> list[Cause]:
+    """Return the causes, the most harmful first; of equal ones the one that explains the others.
+
+    A probe that names a learning rate says it better than its setting alone.
+    """
+    last = {cause.name: cause for cause in causes}
+    return sorted(last.values(), key=lambda cause: -cause.harm)

@@ -1,0 +1,81 @@
+"""The exam: whether a network will train, why not, and what would help, measured on a copy."""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from residua.exam.cause import Cause
+from residua.exam.diagnose import Depth, Diagnosis, diagnose
+from residua.exam.heal import Remedy, heal
+from residua.exam.verdict import Verdict
+from residua.look import Examples, Loss
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What the exam says of a network.
+
+    Attributes:
+        verdict: "trains", "slow" or "does not train".
+        probability: that it trains.
+        causes: what keeps it from training, the most harmful first.
+        notes: what is worth knowing and no fault.
+        remedies: what helped on a copy, one upon the other, each with what it did.
+        diagnosis: everything behind the verdict.
+    """
+
+    verdict: Verdict
+    probability: float
+    causes: tuple[Cause, ...]
+    notes: tuple[Cause, ...]
+    remedies: tuple[Remedy, ...]
+    diagnosis: Diagnosis
+
+
+def examine(
+    model: nn.Module,
+    batch: Examples,
+    *,
+    loss: Loss = F.cross_entropy,
+    optimizer: torch.optim.Optimizer | None = None,
+    depth: Depth = "probe",
+    remedies: bool = True,
+) -> Examination:
+    """Say whether a network will train, why not, and what would help; it is left exactly as it was.
+
+    Args:
+        model: any PyTorch module from one tensor to one tensor, in the mode in which it will train.
+        batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
+        loss: from outputs and targets to one number.
+        optimizer: the one that will train it; without one the network is judged at the best of three rates.
+        depth: "still" looks at one batch forward and backward; "probe" also takes a few steps on copies.
+        remedies: try treatments on copies where there is a cause.
+
+    Raises:
+        BadInput: the model cannot take the batch, or cannot be copied.
+
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(1))
+    >>> inputs = torch.randn(64, 8)
+    >>> found = examine(model, (inputs, inputs[:, :4].argmax(1)), depth="still")
+    >>> found.causes[0].name
+    'softmax before a loss that applies one'
+    >>> found.remedies[0].words
+    'take out 3 (Softmax); the loss applies it'
+    """
+    found = diagnose(model, batch, loss=loss, optimizer=optimizer, depth=depth)
+    helped: tuple[Remedy, ...] = ()
+    if remedies and found.causes:
+        helped = heal(model, batch, loss=loss, optimizer=optimizer, depth=depth, before=found).edits
+    return Examination(
+        verdict=found.verdict,
+        probability=found.probability,
+        causes=found.causes,
+        notes=found.notes,
+        remedies=helped,
+        diagnosis=found,
+    )

@@ -1,0 +1,76 @@
+"""The few numbers of a look that say most about whether a network will train; the verdict weighs them."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean
+from typing import final
+
+from residua.exam.observation import Layer, Observation
+
+WORST = 12.0
+"""Decades: what is beyond says no more."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What the verdict weighs.
+
+    Attributes:
+        gradient_range: decades between the largest and the smallest mean square gradient of the layers.
+        signal_range: decades between the largest and the smallest second moment of the layers.
+        coherence: of the gradient over all weights with itself after a tiny step.
+        tensor_coherence: the mean of that of each weight alone.
+        similarity: of the last features to the inputs.
+        rank: effective, of the last features.
+        spread: share of the last features that differs between samples, in decades below all of it.
+    """
+
+    gradient_range: float
+    signal_range: float
+    coherence: float
+    tensor_coherence: float
+    similarity: float
+    rank: float
+    spread: float
+
+
+def features(seen: Observation) -> Features:
+    """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
+    weighted = seen.weighted
+    last = last_features(seen)
+    cosines = [finite(cosine) for _, cosine in seen.coherence.tensors] if seen.coherence else []
+    return Features(
+        gradient_range=decades([layer.gradient or 0.0 for layer in weighted]),
+        signal_range=decades([layer.second_moment for layer in weighted]),
+        coherence=finite(seen.coherence.cosine) if seen.coherence else 0.0,
+        tensor_coherence=fmean(cosines) if cosines else 0.0,
+        similarity=(last.similarity or 0.0) if last else 0.0,
+        rank=(last.rank or 0.0) if last else 0.0,
+        spread=min(WORST, -math.log10(max(last.spread or 0.0, 10**-WORST))) if last else WORST,
+    )
+
+
+def last_features(seen: Observation) -> Layer | None:
+    """Return the last thing measured before the last weighted layer, which is the head."""
+    places = [place for place, layer in enumerate(seen.layers) if layer.weighted]
+    if not places or not places[-1]:
+        return None
+    return seen.layers[places[-1] - 1]
+
+
+def decades(values: list[float]) -> float:
+    """Return the decades between the largest and the smallest of some values that are not negative.
+
+    >>> decades([1.0, 0.01, 10.0]), decades([1.0, 0.0]), decades([1.0])
+    (3.0, 12.0, 0.0)
+    """
+    sizes = [value for value in values if math.isfinite(value)]
+    if len(sizes) < len(values) or not sizes or not max(sizes):
+        return WORST
+    return min(WORST, math.log10(max(sizes) / max(min(sizes), max(sizes) * 10**-WORST)))
+
+
+def finite(value: float) -> float:
+    """Return the value, or 0 for one that is no number."""
+    return value if math.isfinite(value) else 0.0

@@ -1,0 +1,175 @@
+"""Treat a copy of a network, cause by cause, and keep what makes it more likely to train."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from residua.exam.diagnose import Depth, Diagnosis, diagnose
+from residua.exam.treatments import TREATMENTS, Patient, Treatment
+from residua.exam.waking import duplicate
+from residua.look import Examples, Loss
+
+ROUNDS = 4
+"""Treatments that are kept at most, one after another."""
+GAIN = 0.02
+"""A treatment must add this much to the probability, or take a cause away and cost none of it."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """One treatment that was tried on a copy, and what it did.
+
+    Attributes:
+        cause: that it is for.
+        words: what was changed.
+        before: the probability that the network trains, without it.
+        after: with it.
+        coherence_before: of the gradient, without it.
+        coherence_after: with it.
+        verdict: with it.
+    """
+
+    cause: str
+    words: str
+    before: float
+    after: float
+    coherence_before: float
+    coherence_after: float
+    verdict: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healed:
+    """A treated copy.
+
+    Attributes:
+        model: the copy; the model that was given is as it was.
+        optimizer: a copy that moves it; None where none was given.
+        edits: what was changed, in the order of the changes; none for a network that is well or beyond help.
+        before: the exam of the model that was given.
+        after: the exam of the copy.
+        left: causes that no treatment took away, and that need a person.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer | None
+    edits: tuple[Remedy, ...]
+    before: Diagnosis
+    after: Diagnosis
+    left: tuple[str, ...]
+
+
+def heal(
+    model: nn.Module,
+    batch: Examples,
+    *,
+    loss: Loss = F.cross_entropy,
+    optimizer: torch.optim.Optimizer | None = None,
+    depth: Depth = "probe",
+    before: Diagnosis | None = None,
+) -> Healed:
+    """Return a treated copy of a model, what was changed, and the exam before and after.
+
+    A network that is well is returned as an unchanged copy. A treatment is kept only if the exam of the copy is
+    better with it, so none makes a network worse than it was, by the exam's own measure.
+
+    Args:
+        model: any PyTorch module from one tensor to one tensor; it is left as it was.
+        batch: inputs and targets, as for `examine`.
+        loss: from outputs and targets to one number.
+        optimizer: a copy of it comes back with the copy of the model.
+        depth: of each exam.
+        before: the diagnosis of the model, if it has been made already.
+
+    Raises:
+        BadInput: the model cannot take the batch, or cannot be copied.
+
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(1))
+    >>> inputs = torch.randn(64, 8)
+    >>> healed = heal(model, (inputs, inputs[:, :4].argmax(1)), depth="still")
+    >>> healed.model[-1], healed.left
+    (Identity(), ())
+    """
+    if before is None:
+        before = diagnose(model, batch, loss=loss, optimizer=optimizer, depth=depth)
+    now = before
+    healed, moving = copies(model, optimizer)
+    edits: list[Remedy] = []
+    while now.causes and len(edits) < ROUNDS:
+        better = next(improvements(healed, moving, batch, loss, depth, now), None)
+        if better is None:
+            break
+        remedy, patient, now = better
+        healed, moving = patient.model, patient.optimizer
+        edits.append(remedy)
+    left = tuple(cause.name for cause in now.causes)
+    return Healed(model=healed, optimizer=moving, edits=tuple(edits), before=before, after=now, left=left)
+
+
+def improvements(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    batch: Examples,
+    loss: Loss,
+    depth: Depth,
+    now: Diagnosis,
+) -> Iterator[tuple[Remedy, Patient, Diagnosis]]:
+    """Walk the treatments that help, each tried on a copy of its own, for the most harmful cause first."""
+    for cause in now.causes:
+        for treatment in TREATMENTS.get(cause.name, ()):
+            tried = attempt(treatment, model, optimizer, batch, loss, depth, now)
+            if tried is None:
+                continue
+            words, patient, then = tried
+            gone = cause.name not in {other.name for other in then.causes}
+            if then.probability < now.probability + (0 if gone else GAIN):
+                continue
+            remedy = Remedy(
+                cause=cause.name,
+                words=words,
+                before=now.probability,
+                after=then.probability,
+                coherence_before=now.features.coherence,
+                coherence_after=then.features.coherence,
+                verdict=then.verdict,
+            )
+            yield remedy, patient, then
+
+
+def attempt(
+    treatment: Treatment,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    batch: Examples,
+    loss: Loss,
+    depth: Depth,
+    now: Diagnosis,
+) -> tuple[str, Patient, Diagnosis] | None:
+    """Try one treatment on copies; None where it does not apply."""
+    moved, moving = copies(model, optimizer)
+    patient = Patient(model=moved, optimizer=moving, batch=batch, loss=loss, seen=now.seen)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        words = treatment(patient)
+    if words is None:
+        return None
+    then = diagnose(patient.model, batch, loss=loss, optimizer=patient.optimizer, depth=depth)
+    return words, patient, then
+
+
+def copies(
+    model: nn.Module, optimizer: torch.optim.Optimizer | None
+) -> tuple[nn.Module, torch.optim.Optimizer | None]:
+    """Return a copy of a model, and a copy of its optimiser that moves that copy."""
+    if optimizer is None:
+        return duplicate(model), None
+    both: tuple[nn.Module, torch.optim.Optimizer] = copy.deepcopy((model, optimizer))
+    return both

@@ -1,0 +1,256 @@
+"""What one look at a network, its batch, its loss and its optimiser has found: numbers only, no judgement."""
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+from residua.look import Coherence
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The inputs of the batch.
+
+    Attributes:
+        shape: samples first.
+        finite: no value is infinite or not a number.
+        mean: of all values.
+        deviation: of all values.
+        least: the smallest value.
+        most: the largest.
+        alike: share of the samples that equal another one.
+        flat: share of the samples that have one value throughout.
+        agreement: how often the nearest other sample has the same label, in deviations over what chance gives;
+            None where that cannot be said.
+        edges: how many deviations the masks' edges lie on the pictures' own edges rather than on those of other
+            pictures; None where there are no masks.
+    """
+
+    shape: tuple[int, ...]
+    finite: bool
+    mean: float
+    deviation: float
+    least: float
+    most: float
+    alike: float
+    flat: float
+    agreement: float | None
+    edges: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """What the batch should give.
+
+    Attributes:
+        kind: a class a sample, a class a pixel, or numbers.
+        shape: samples first.
+        least: the smallest value that is not void; 0 if all is void.
+        most: the largest.
+        classes: how many different values there are.
+        void: share of the values that the loss leaves out.
+    """
+
+    kind: Literal["classes", "masks", "numbers"]
+    shape: tuple[int, ...]
+    least: float
+    most: float
+    classes: int
+    void: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What the network gives for the batch.
+
+    Attributes:
+        shape: samples first.
+        finite: no value is infinite or not a number.
+        size: root mean square.
+        sums_to_one: they are not negative, and add up to 1 over the classes.
+        unit_interval: all lie between 0 and 1.
+        gap: how far the outputs in evaluation mode are from those in training mode, over their size; None if
+            the network has no running statistics that were ever updated.
+    """
+
+    shape: tuple[int, ...]
+    finite: bool
+    size: float
+    sums_to_one: bool
+    unit_interval: bool
+    gap: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """The loss of the batch, and what kind of loss it is, found by asking it.
+
+    Attributes:
+        value: of the whole batch.
+        softmax: it gives the same when all outputs of a sample grow by the same, so it applies a softmax.
+        sigmoid: it takes outputs beyond 0 to 1 and pushes them on, so it applies a sigmoid.
+        rewards_outputs: it falls without end as the output of the right class grows: it needs log-probabilities.
+        adds_up: the loss of the batch is the sum of that of its halves, so it grows with the batch.
+    """
+
+    value: float
+    softmax: bool
+    sigmoid: bool
+    rewards_outputs: bool
+    adds_up: bool
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One layer or join, in the order of the run.
+
+    Attributes:
+        name: in the model.
+        kind: its class.
+        weighted: it holds a matrix or kernels.
+        join: it is a fork of ours that meets again.
+        second_moment: mean square of what leaves it.
+        unit_variance: variance over the batch of each unit of it.
+        zeros: share of exact zeros.
+        saturated: share of the values at either end of a tanh or a sigmoid; None for other layers.
+        rank: effective rank over the samples, from 0 to 1; None where it could not be measured.
+        similarity: to the inputs, from 0 to 1; None as above.
+        spread: share of the second moment that differs between samples; None as above.
+        gradient: mean square of the gradient of the loss there; None where none arrives.
+    """
+
+    name: str
+    kind: str
+    weighted: bool
+    join: bool
+    second_moment: float
+    unit_variance: float
+    zeros: float
+    saturated: float | None
+    rank: float | None
+    similarity: float | None
+    spread: float | None
+    gradient: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One parameter.
+
+    Attributes:
+        name: in the model.
+        count: of its numbers.
+        matrix: it has more than one dimension.
+        trainable: it asks for a gradient.
+        optimised: the optimiser moves it; None without an optimiser.
+        reached: the loss depends on it.
+        size: root mean square of the weights.
+        gradient: root mean square of their gradient.
+        gain: deviation times the root of the fan-in: 1.41 after He, 1 after Glorot, 0.58 as PyTorch has it.
+    """
+
+    name: str
+    count: int
+    matrix: bool
+    trainable: bool
+    optimised: bool | None
+    reached: bool
+    size: float
+    gradient: float
+    gain: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norm:
+    """One normalisation over the batch.
+
+    Attributes:
+        name: in the model.
+        training: it uses the batch.
+        momentum: of its running statistics; None for their plain mean.
+        seen: batches in its running statistics; None where it keeps none.
+        finite: its running statistics are, and no variance is negative.
+        values: how many each channel has in this batch; 0 if it did not run.
+    """
+
+    name: str
+    training: bool
+    momentum: float | None
+    seen: int | None
+    finite: bool
+    values: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """How values flow, as far as it can go wrong unseen.
+
+    Attributes:
+        rewritten: layers that work in place, in a network whose outputs change when none does.
+        broadcast: sums of two legs whose shapes differ, each as a sentence.
+        sums: additions of two legs.
+        shared: how many of the weighted layers are called more than once.
+    """
+
+    rewritten: tuple[str, ...]
+    broadcast: tuple[str, ...]
+    sums: int
+    shared: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimisation:
+    """The optimiser as it is set.
+
+    Attributes:
+        kind: its class.
+        lr: the largest learning rate of its groups.
+        least_lr: the smallest.
+        momentum: the largest; the first beta of Adam.
+        weight_decay: the largest.
+        foreign: parameters that it moves and that are not the model's.
+    """
+
+    kind: str
+    lr: float
+    least_lr: float
+    momentum: float
+    weight_decay: float
+    foreign: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Everything that the still exam has seen."""
+
+    training: bool
+    samples: int
+    inputs: Inputs
+    targets: Targets
+    outputs: Outputs
+    loss: Losses
+    layers: tuple[Layer, ...]
+    weights: tuple[Weight, ...]
+    norms: tuple[Norm, ...]
+    wiring: Wiring
+    coherence: Coherence | None
+    optimisation: Optimisation | None
+
+    @property
+    def depth(self) -> int:
+        """Weighted layers on the way from input to output, in the order of the run."""
+        return sum(layer.weighted for layer in self.layers)
+
+    @property
+    def weighted(self) -> tuple[Layer, ...]:
+        """The layers that hold a matrix or kernels."""
+        return tuple(layer for layer in self.layers if layer.weighted)

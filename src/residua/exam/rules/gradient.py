@@ -1,0 +1,124 @@
+"""What goes wrong on the way back: the gradient vanishes, explodes, shatters, or does not arrive."""
+
+from collections.abc import Iterator
+
+from residua.exam.cause import Cause
+from residua.exam.features import decades, features
+from residua.exam.observation import Observation, Weight
+
+VANISHED = 6.0
+"""Decades of mean square between the last layer and the first: a thousandth of the size."""
+EXPLODED = 9.0
+INCOHERENT = 0.3
+DEEP = 10
+"""Weighted layers below which a gradient that changes quickly only means a large step."""
+
+
+def vanishes(seen: Observation) -> Iterator[Cause]:
+    """Find a gradient that fades towards the input."""
+    rows = [layer for layer in seen.weighted if layer.gradient]
+    if len(rows) < 3:
+        return
+    first, last = rows[0].gradient or 0.0, rows[-1].gradient or 0.0
+    if first < last and decades([first, last]) > VANISHED:
+        half = next((row for row in reversed(rows) if (row.gradient or 0.0) < last * 1e-3), rows[0])
+        yield Cause(
+            name="gradient vanishes",
+            evidence=f"its mean square falls from {last:.1e} at the last layer to {first:.1e} at the first",
+            layer=half.name,
+            harm=0.6,
+            weighed=True,
+        )
+
+
+def explodes(seen: Observation) -> Iterator[Cause]:
+    """Find a gradient that grows towards the input, layer by layer."""
+    rows = [layer for layer in seen.weighted if layer.gradient]
+    if len(rows) < 3:
+        return
+    first, last = rows[0].gradient or 0.0, rows[-1].gradient or 0.0
+    if first > last and decades([first, last]) > EXPLODED:
+        each = (first / last) ** (0.5 / (len(rows) - 1))
+        yield Cause(
+            name="gradient explodes",
+            evidence=f"its mean square grows from {last:.1e} at the last layer to {first:.1e} at the first, "
+            f"{each:.2f} times a layer in norm",
+            layer=rows[-1].name,
+            harm=0.5,
+            weighed=True,
+        )
+
+
+def shatters(seen: Observation) -> Iterator[Cause]:
+    """Find a gradient that points elsewhere after a tiny step along itself."""
+    found = features(seen)
+    if seen.coherence is None or seen.depth < DEEP:
+        return
+    if max(found.coherence, found.tensor_coherence) < INCOHERENT:
+        worst = next((name for name, cosine in seen.coherence.tensors if cosine < INCOHERENT), None)
+        shortcuts = f"; {seen.depth} layers, and no sum goes past them" if not seen.wiring.sums else ""
+        yield Cause(
+            name="gradient shatters",
+            evidence=f"after a step of 0.03 % its cosine with itself is {found.coherence:.2f}{shortcuts}",
+            layer=worst,
+            harm=0.8,
+            weighed=True,
+        )
+
+
+def unreached(seen: Observation) -> Iterator[Cause]:
+    """Find parameters that the loss does not depend on, or that never get a gradient."""
+    lost = [weight for weight in seen.weights if not weight.reached]
+    if lost and len(lost) == len(seen.weights):
+        yield Cause(
+            name="loss is detached",
+            evidence="the loss has no gradient for any parameter: it is computed from detached values",
+            harm=1.0,
+        )
+    elif lost:
+        yield Cause(
+            name="detached layers",
+            evidence=f"{share(lost, seen)} of the parameters have no gradient: nothing of them reaches the loss",
+            layer=lost[0].name,
+            harm=0.2 + 0.6 * portion(lost, seen),
+        )
+
+
+def asleep(seen: Observation) -> Iterator[Cause]:
+    """Find weights that are zero and have no gradient that would change it."""
+    zero = [w for w in seen.weights if w.matrix and w.reached and not w.size and not w.gradient]
+    if zero:
+        yield Cause(
+            name="weights stay zero",
+            evidence=f"{share(zero, seen)} of the parameters are zero, and so is their gradient after "
+            "the first steps",
+            layer=zero[0].name,
+            harm=0.3 + 0.7 * portion(zero, seen),
+        )
+
+
+def frozen(seen: Observation) -> Iterator[Cause]:
+    """Find parameters that ask for no gradient: all of them is a fault, some may be meant."""
+    still = [weight for weight in seen.weights if not weight.trainable]
+    if still and len(still) == len(seen.weights):
+        yield Cause(name="everything is frozen", evidence="no parameter has requires_grad set", harm=1.0)
+    elif still:
+        yield Cause(
+            name="frozen layers",
+            evidence=f"{share(still, seen)} of the parameters ask for no gradient; if that is meant, all is well",
+            layer=still[0].name,
+            harm=0.0,
+        )
+
+
+def share(some: list[Weight], seen: Observation) -> str:
+    """Return what part of all numbers these parameters hold, in words."""
+    return f"{100 * portion(some, seen):.0f} % ({len(some)} of {len(seen.weights)} tensors)"
+
+
+def portion(some: list[Weight], seen: Observation) -> float:
+    """Return what part of all numbers these parameters hold."""
+    return sum(weight.count for weight in some) / max(1, sum(weight.count for weight in seen.weights))
+
+
+RULES = (vanishes, explodes, shatters, unreached, asleep, frozen)

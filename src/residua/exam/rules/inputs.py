@@ -1,0 +1,59 @@
+"""What goes wrong with the inputs."""
+
+from collections.abc import Iterator
+
+from residua.exam.cause import Cause
+from residua.exam.observation import Observation
+
+FAR = 4.0
+"""Deviations that the mean may be from 0, and the deviation from 1, before a network notices."""
+
+
+def broken(seen: Observation) -> Iterator[Cause]:
+    """Find inputs that are no numbers."""
+    if not seen.inputs.finite:
+        yield Cause(
+            name="inputs are not finite",
+            evidence="the batch holds values that are infinite or not a number",
+            harm=1.0,
+        )
+
+
+def constant(seen: Observation) -> Iterator[Cause]:
+    """Find inputs that do not differ."""
+    inputs = seen.inputs
+    if not inputs.finite:
+        return
+    if inputs.flat == 1 or inputs.deviation == 0:
+        yield Cause(
+            name="inputs are constant",
+            evidence="each sample has one value throughout; the batch lies between "
+            f"{inputs.least:g} and {inputs.most:g}",
+            harm=0.95,
+        )
+    elif inputs.alike > 0.5:
+        yield Cause(
+            name="samples are alike",
+            evidence=f"{100 * inputs.alike:.0f} % of the samples are copies of another one",
+            harm=0.6,
+        )
+
+
+def unscaled(seen: Observation) -> Iterator[Cause]:
+    """Find inputs far from mean 0 and deviation 1."""
+    inputs = seen.inputs
+    if not inputs.finite or not inputs.deviation:
+        return
+    large = max(inputs.deviation, abs(inputs.mean)) > FAR
+    small = inputs.deviation < 1 / (5 * FAR)
+    if large or small:
+        bytes_ = inputs.least >= 0 and 100 < inputs.most <= 255
+        yield Cause(
+            name="inputs are not normalised",
+            evidence=f"mean {inputs.mean:.3g} and deviation {inputs.deviation:.3g}"
+            + (", as bytes have that were not divided by 255" if bytes_ else ""),
+            harm=0.25,
+        )
+
+
+RULES = (broken, constant, unscaled)

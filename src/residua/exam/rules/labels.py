@@ -1,0 +1,118 @@
+"""What goes wrong between the outputs, the loss and the labels."""
+
+import math
+from collections.abc import Iterator
+
+from residua.exam.cause import Cause
+from residua.exam.observation import Observation
+
+CHANCE = 2.0
+"""Deviations over chance below which neighbours say nothing of the label; one shuffled batch in twenty is above."""
+
+
+def doubled(seen: Observation) -> Iterator[Cause]:
+    """Find a softmax or a sigmoid before a loss that applies it itself."""
+    outputs, loss = seen.outputs, seen.loss
+    if outputs.sums_to_one and loss.softmax:
+        yield Cause(
+            name="softmax before a loss that applies one",
+            evidence="the outputs are probabilities that add up to 1, and the loss gives the same when all of them "
+            "grow by 1, so it applies a softmax of its own; the gradient is a tenth of what it should be",
+            layer=seen.layers[-1].name if seen.layers else None,
+            harm=0.5,
+        )
+    elif outputs.unit_interval and not outputs.sums_to_one and loss.sigmoid and outputs.size > 0:
+        yield Cause(
+            name="sigmoid before a loss that applies one",
+            evidence="all outputs lie between 0 and 1, and the loss wants them far beyond: it applies a sigmoid of "
+            "its own",
+            layer=seen.layers[-1].name if seen.layers else None,
+            harm=0.4,
+        )
+    elif loss.rewards_outputs and outputs.unit_interval:
+        yield Cause(
+            name="loss needs logarithms of probabilities",
+            evidence="the loss falls by 1 when all outputs grow by 1, without end",
+            harm=0.6,
+        )
+
+
+def out_of_range(seen: Observation) -> Iterator[Cause]:
+    """Find labels that are no class of the network."""
+    targets, shape = seen.targets, seen.outputs.shape
+    if targets.kind == "numbers" or len(shape) < 2:
+        return
+    classes = shape[1]
+    if targets.least < 0 or targets.most >= classes:
+        begins = targets.least >= 1 and targets.most == classes
+        yield Cause(
+            name="labels out of range",
+            evidence=f"labels from {targets.least:.0f} to {targets.most:.0f} for {classes} outputs, 0 to {classes - 1}"
+            + ("; they begin at 1" if begins else ""),
+            harm=1.0,
+        )
+
+
+def alone(seen: Observation) -> Iterator[Cause]:
+    """Find a batch in which there is nothing to tell apart."""
+    targets = seen.targets
+    if targets.void == 1:
+        yield Cause(
+            name="everything is void",
+            evidence="every label of the batch stands for no class, and the loss leaves all of it out",
+            harm=1.0,
+        )
+    elif targets.kind != "numbers" and targets.classes == 1 and math.prod(targets.shape) > 3:
+        yield Cause(
+            name="one class only",
+            evidence=f"every label of the batch is {targets.least:.0f}",
+            harm=0.7,
+        )
+    elif targets.void > 0.95:
+        yield Cause(
+            name="almost everything is void",
+            evidence=f"{100 * targets.void:.1f} % of the labels stand for no class",
+            harm=0.3,
+        )
+
+
+def unrelated(seen: Observation) -> Iterator[Cause]:
+    """Find labels or masks that have nothing to do with the inputs that they stand beside."""
+    agreement, edges = seen.inputs.agreement, seen.inputs.edges
+    if agreement is not None and agreement < CHANCE and seen.inputs.deviation > 0:
+        yield Cause(
+            name="labels do not follow the inputs",
+            evidence="the nearest other sample has the same label no more often than by chance "
+            f"({agreement:+.1f} deviations from it, over {seen.inputs.shape[0]} samples)",
+            harm=0.6,
+        )
+    if edges is not None and edges < CHANCE:
+        yield Cause(
+            name="masks out of step",
+            evidence="the pictures change no more on the edges of their own masks than on those of others "
+            f"({edges:+.1f} deviations)",
+            harm=0.6,
+        )
+
+
+def lost(seen: Observation) -> Iterator[Cause]:
+    """Find outputs or a loss that are no numbers, and a loss that grows with the batch."""
+    given = (
+        seen.outputs.finite and seen.inputs.finite and seen.targets.void < 1 and not any(out_of_range(seen))
+    )
+    if given and not math.isfinite(seen.loss.value):
+        yield Cause(
+            name="loss is not finite",
+            evidence=f"the loss is {seen.loss.value} for outputs that are finite",
+            harm=0.95,
+        )
+    if seen.loss.adds_up:
+        yield Cause(
+            name="loss grows with the batch",
+            evidence="the loss of the batch is the sum of that of its halves, so a learning rate fits one batch size "
+            "only",
+            harm=0.3,
+        )
+
+
+RULES = (doubled, out_of_range, alone, unrelated, lost)

@@ -1,0 +1,84 @@
+"""What goes wrong with norms: the mode, the batch, and what they remember."""
+
+from collections.abc import Iterator
+
+from residua.exam.cause import Cause
+from residua.exam.observation import Observation
+
+FEWEST = 2
+"""Values a channel below which its variance over the batch is zero or undefined."""
+FEW = 8
+GAP = 0.5
+SETTLED = 20
+"""Batches after which running statistics should be near those of the batch."""
+
+
+def evaluating(seen: Observation) -> Iterator[Cause]:
+    """Find batch norms in evaluation mode within a network that is training."""
+    still = [norm for norm in seen.norms if not norm.training]
+    if seen.training and still:
+        yield Cause(
+            name="norm in evaluation mode",
+            evidence=f"{len(still)} of {len(seen.norms)} batch norms use their running statistics while the "
+            "network trains; if their backbone is frozen on purpose, all is well",
+            layer=still[0].name,
+            harm=0.5 if len(still) == len(seen.norms) and all(w.trainable for w in seen.weights) else 0.0,
+        )
+    elif not seen.training and seen.norms:
+        yield Cause(
+            name="norm in evaluation mode",
+            evidence="the whole network is in evaluation mode: call .train() before training",
+            layer=seen.norms[0].name,
+            harm=0.5,
+        )
+
+
+def starving(seen: Observation) -> Iterator[Cause]:
+    """Find norms whose channels have too few values in a batch."""
+    working = [norm for norm in seen.norms if norm.training and norm.values]
+    fewest = min(working, key=lambda norm: norm.values, default=None)
+    if fewest is None or fewest.values > FEW or seen.samples > 4:
+        return
+    yield Cause(
+        name="batch too small for its norm",
+        evidence=f"{seen.samples} samples leave {fewest.values} values a channel to take a variance of",
+        layer=fewest.name,
+        harm=0.9 if fewest.values < FEWEST else 0.4,
+    )
+
+
+def remembering(seen: Observation) -> Iterator[Cause]:
+    """Find running statistics that cannot be used, and a momentum that makes them those of the last batch."""
+    broken = next((norm for norm in seen.norms if not norm.finite), None)
+    if broken is not None:
+        yield Cause(
+            name="running statistics broken",
+            evidence="a running mean or variance is not finite, or a variance is negative",
+            layer=broken.name,
+            harm=0.7,
+        )
+    swapped = [norm for norm in seen.norms if norm.momentum is not None and not 0 < norm.momentum <= 0.9]
+    if swapped:
+        yield Cause(
+            name="running statistics broken",
+            evidence=f"a momentum of {swapped[0].momentum:g}: PyTorch's is the share of the new batch, 0.1 by "
+            "default, and not that of the past",
+            layer=swapped[0].name,
+            harm=0.3 if swapped[0].momentum else 0.5,
+        )
+
+
+def parting(seen: Observation) -> Iterator[Cause]:
+    """Find a network that gives something else in evaluation mode than in training mode."""
+    settled = [norm for norm in seen.norms if norm.seen is not None and norm.seen >= SETTLED]
+    if settled and seen.outputs.gap is not None and seen.outputs.gap > GAP:
+        yield Cause(
+            name="train and evaluation differ",
+            evidence=f"in evaluation mode the outputs are {100 * seen.outputs.gap:.0f} % away from those in "
+            f"training mode, after {settled[0].seen:,} batches",
+            layer=settled[0].name,
+            harm=0.2,
+        )
+
+
+RULES = (evaluating, starving, remembering, parting)

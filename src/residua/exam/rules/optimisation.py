@@ -1,0 +1,79 @@
+"""What goes wrong with the optimiser, as far as its settings say."""
+
+from collections.abc import Iterator
+
+from residua.exam.cause import Cause
+from residua.exam.observation import Observation, Optimisation
+
+SHRINKS = 0.01
+"""Share of a weight that decay may take at a step: a hundred steps would leave a third."""
+ADAPTIVE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad")
+
+
+def missing(seen: Observation) -> Iterator[Cause]:
+    """Find parameters that ask for a gradient and that the optimiser does not move."""
+    if seen.optimisation is None:
+        return
+    left = [weight for weight in seen.weights if weight.trainable and weight.optimised is False]
+    if not left:
+        return
+    count = sum(weight.count for weight in seen.weights)
+    part = sum(weight.count for weight in left) / max(1, count)
+    foreign = seen.optimisation.foreign
+    elsewhere = f"; it moves {foreign} that are not this model's" if foreign else ""
+    yield Cause(
+        name="optimiser misses parameters",
+        evidence=f"{len(left)} of {len(seen.weights)} tensors, {100 * part:.0f} % of the numbers{elsewhere}",
+        layer=left[0].name,
+        harm=0.3 + 0.6 * part,
+    )
+
+
+def rates(seen: Observation) -> Iterator[Cause]:
+    """Find a learning rate that cannot be right, whatever the network."""
+    found = seen.optimisation
+    if found is None:
+        return
+    adaptive = found.kind in ADAPTIVE
+    if found.lr <= 0:
+        yield Cause(name="learning rate is zero", evidence=f"a learning rate of {found.lr:g}", harm=1.0)
+    elif found.lr > (0.3 if adaptive else 30.0):
+        yield Cause(name="learning rate too high", evidence=f"{found.lr:g} for {found.kind}", harm=0.8)
+    elif found.lr < (1e-7 if adaptive else 1e-6):
+        yield Cause(name="learning rate too low", evidence=f"{found.lr:g} for {found.kind}", harm=0.8)
+
+
+def settings(seen: Observation) -> Iterator[Cause]:
+    """Find a momentum or a weight decay that takes the training over."""
+    found = seen.optimisation
+    if found is None:
+        return
+    if found.momentum >= 1 or found.momentum < 0:
+        yield Cause(
+            name="momentum out of range",
+            evidence=f"a momentum of {found.momentum:g}; it is a share of the last step, at least 0 and below 1",
+            harm=0.9,
+        )
+    elif found.momentum > 0.99 and found.kind not in ADAPTIVE:
+        yield Cause(
+            name="momentum out of range",
+            evidence=f"a momentum of {found.momentum:g} carries a step on for {1 / (1 - found.momentum):,.0f} steps",
+            harm=0.5,
+        )
+    if shrinks(found) > SHRINKS:
+        yield Cause(
+            name="weight decay swallows the weights",
+            evidence=f"decay {found.weight_decay:g} at learning rate {found.lr:g} takes "
+            f"{100 * shrinks(found):.0f} % of every weight at each step",
+            harm=0.7,
+        )
+
+
+def shrinks(found: Optimisation) -> float:
+    """Return the share of a weight that decay takes in the long run of one step."""
+    if found.kind == "SGD" and 0 <= found.momentum < 1:
+        return found.lr * found.weight_decay / (1 - found.momentum)
+    return found.lr * found.weight_decay
+
+
+RULES = (missing, rates, settings)

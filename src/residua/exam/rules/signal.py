@@ -1,0 +1,105 @@
+"""What goes wrong on the way forward: the signal dies, explodes, or forgets which sample it is of."""
+
+import math
+from collections.abc import Iterator
+
+from residua.exam.cause import Cause
+from residua.exam.observation import Layer, Observation
+
+FAINT, LOUD = 1e-8, 1e8
+"""Second moments beyond which float32 has lost what differs between samples, or soon will."""
+DEAD = 0.98
+"""Share of zeros of a layer that says nothing any more; half of a ReLU's are zero."""
+SATURATED = 0.9
+ALIKE = 1e-5
+"""Share of the second moment that differs between samples: below it they are one sample to what comes next."""
+
+
+def dies(seen: Observation) -> Iterator[Cause]:
+    """Find the layer from which the signal is too faint."""
+    faint = next((layer for layer in seen.layers if 0 < layer.second_moment < FAINT), None)
+    if faint is not None and seen.layers[0].second_moment > FAINT:
+        last = seen.layers[-1]
+        yield Cause(
+            name="signal dies",
+            evidence=f"the second moment falls from {seen.layers[0].second_moment:.1e} after the first layer to "
+            f"{last.second_moment:.1e} after the last",
+            layer=faint.name,
+            harm=0.6,
+            weighed=True,
+        )
+
+
+def explodes(seen: Observation) -> Iterator[Cause]:
+    """Find the layer from which the signal is too loud, or no number any more."""
+    loud = next((layer for layer in seen.layers if not layer.second_moment < LOUD), None)
+    if loud is None or not seen.inputs.finite:
+        return
+    per_sum = ""
+    if seen.wiring.sums > 3 and math.isfinite(loud.second_moment):
+        per_sum = (
+            f", {loud.second_moment ** (1 / seen.wiring.sums):.2f} times at each of {seen.wiring.sums} sums"
+        )
+    yield Cause(
+        name="signal explodes",
+        evidence=f"the second moment reaches {loud.second_moment:.1e}{per_sum}",
+        layer=loud.name,
+        harm=0.7,
+        weighed=True,
+    )
+
+
+def dead(seen: Observation) -> Iterator[Cause]:
+    """Find a layer of units that are off for every sample."""
+    for layer in seen.layers:
+        if (
+            not layer.weighted
+            and layer.zeros > DEAD
+            and layer.kind in ("ReLU", "ReLU6", "LeakyReLU", "Threshold")
+        ):
+            yield Cause(
+                name="dead units",
+                evidence=f"{100 * layer.zeros:.1f} % of what leaves the layer is zero",
+                layer=layer.name,
+                harm=0.8,
+                weighed=True,
+            )
+            return
+
+
+def saturates(seen: Observation) -> Iterator[Cause]:
+    """Find the first tanh or sigmoid that stands at its ends."""
+    for layer in seen.layers[:-1]:
+        if layer.saturated is not None and layer.saturated > SATURATED:
+            yield Cause(
+                name="saturated units",
+                evidence=f"{100 * layer.saturated:.0f} % of what leaves the {layer.kind.lower()} is at its ends, "
+                "where its slope is under 6 %",
+                layer=layer.name,
+                harm=0.5,
+                weighed=True,
+            )
+            return
+
+
+def collapses(seen: Observation) -> Iterator[Cause]:
+    """Find the layer from which all samples look alike."""
+    if seen.inputs.alike > 0.5 or len(seen.layers) < 3:
+        return
+    lost = next((layer for layer in seen.layers[:-1] if forgets(layer)), None)
+    if lost is not None and lost.spread is not None:
+        yield Cause(
+            name="samples collapse",
+            evidence=f"only {lost.spread:.1e} of the second moment still differs between samples",
+            layer=lost.name,
+            harm=0.6,
+            weighed=True,
+        )
+
+
+def forgets(layer: Layer) -> bool:
+    """Return whether samples are alike after a layer whose signal is there."""
+    return layer.spread is not None and layer.spread < ALIKE and layer.second_moment > 0
+
+
+RULES = (dies, explodes, dead, saturates, collapses)

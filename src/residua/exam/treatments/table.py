@@ -1,0 +1,48 @@
+"""What may be done about each cause: one literal table from its name to treatments."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from residua.exam.treatments.patient import Treatment
+from residua.exam.treatments.repairs import (
+    adopt,
+    drop_probabilities,
+    forget_statistics,
+    give_new_values,
+    group_norms,
+    lower_rate,
+    raise_rate,
+    standardise,
+    thaw,
+    train_mode,
+    usual_settings,
+)
+from residua.exam.treatments.rescale import rescale
+from residua.exam.treatments.shortcuts import add_shortcuts
+
+TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
+    "batch too small for its norm": (group_norms,),
+    "dead units": (rescale,),
+    "everything is frozen": (thaw,),
+    "gradient explodes": (add_shortcuts, rescale),
+    "gradient shatters": (add_shortcuts,),
+    "gradient vanishes": (add_shortcuts, rescale),
+    "in-place layer rewrites a shortcut": (give_new_values,),
+    "inputs are not normalised": (standardise,),
+    "learning rate is zero": (raise_rate,),
+    "learning rate too high": (lower_rate,),
+    "learning rate too low": (raise_rate,),
+    "momentum out of range": (usual_settings,),
+    "norm in evaluation mode": (train_mode,),
+    "optimiser misses parameters": (adopt,),
+    "running statistics broken": (forget_statistics,),
+    "samples collapse": (add_shortcuts, rescale),
+    "saturated units": (rescale,),
+    "sigmoid before a loss that applies one": (drop_probabilities,),
+    "signal dies": (add_shortcuts, rescale),
+    "signal explodes": (rescale,),
+    "softmax before a loss that applies one": (drop_probabilities,),
+    "train and evaluation differ": (forget_statistics,),
+    "weight decay swallows the weights": (usual_settings,),
+    "weights stay zero": (rescale,),
+}

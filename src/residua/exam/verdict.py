@@ -1,0 +1,96 @@
+"""From what was seen to a verdict with a probability: a logistic sum whose weights stand here as numbers.
+
+The weights are set by hand, on a dozen networks that were looked at one by one; the probability is no calibrated
+one yet. `python -m benchmarks.zoo.fit` sets them from random networks that were really trained.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Final, Literal
+
+from residua.exam.cause import Cause
+from residua.exam.features import Features
+from residua.exam.probe import ProbeRow
+
+Verdict = Literal["trains", "slow", "does not train"]
+
+INTERCEPT: Final = "intercept"
+STILL: Final[Mapping[str, float]] = {
+    INTERCEPT: 1.0,
+    "gradient_range": -0.35,
+    "signal_range": -0.15,
+    "tensor_coherence": 3.0,
+    "similarity": 2.0,
+}
+PROBED: Final[Mapping[str, float]] = {
+    INTERCEPT: -0.5,
+    "gradient_range": -0.35,
+    "signal_range": -0.15,
+    "tensor_coherence": 3.0,
+    "similarity": 2.0,
+    "drop": 4.0,
+}
+LIKELY: Final = 0.6
+UNLIKELY: Final = 0.3
+"""Between the two a network is slow: with patience and luck it gets somewhere."""
+
+
+def probability(found: Features, probed: Sequence[ProbeRow], causes: Iterable[Cause]) -> float:
+    """Return how likely a network is to train, given what was seen of it.
+
+    Args:
+        found: the features of the still exam.
+        probed: the rows of a probe, or none.
+        causes: what the rules found; each takes its harm, but for those that the features have weighed.
+    """
+    values = asdict(found)
+    if probed:
+        values["drop"] = drop(probed)
+    weights = PROBED if probed else STILL
+    score = weights[INTERCEPT] + sum(
+        weight * values[name] for name, weight in weights.items() if name != INTERCEPT
+    )
+    left = math.prod(1 - cause.harm for cause in causes if not cause.weighed)
+    return left / (1 + math.exp(-max(-30.0, min(30.0, score))))
+
+
+def drop(probed: Sequence[ProbeRow]) -> float:
+    """Return the share of the loss that went in the probe: at the optimiser's own rate, or at the best of several."""
+    own = [row.drop for row in probed if row.factor == 1]
+    return own[0] if own else max(row.drop for row in probed)
+
+
+def verdict(likely: float) -> Verdict:
+    """Return the verdict in words.
+
+    >>> verdict(0.97), verdict(0.5), verdict(0.02)
+    ('trains', 'slow', 'does not train')
+    """
+    if likely >= LIKELY:
+        return "trains"
+    return "slow" if likely >= UNLIKELY else "does not train"
+
+
+def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
+    """Find a learning rate at which a probe did worse than beside it."""
+    by_factor = {row.factor: row for row in probed if row.factor is not None}
+    if len(by_factor) < 3:
+        return
+    lower, own, higher = (by_factor[factor] for factor in sorted(by_factor))
+    if own.drop < 0.02 and lower.drop > 0.1:
+        yield Cause(
+            name="learning rate too high",
+            evidence=f"{own.steps} steps at {own.lr:g} take nothing off the loss, at {lower.lr:g} "
+            f"{100 * lower.drop:.0f} % of it",
+            harm=0.7,
+            weighed=True,
+        )
+    elif own.drop < 0.05 and higher.drop > max(0.1, 5 * own.drop):
+        yield Cause(
+            name="learning rate too low",
+            evidence=f"{own.steps} steps at {own.lr:g} take {100 * own.drop:.1f} % off the loss, at {higher.lr:g} "
+            f"{100 * higher.drop:.0f} %",
+            harm=0.6,
+            weighed=True,
+        )

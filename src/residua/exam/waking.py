@@ -1,0 +1,85 @@
+"""Networks that begin at zero on purpose are looked at as they are after their first steps.
+
+A head or a branch that begins at zero lets no gradient past it, and its network trains all the same: the zero
+itself has a gradient, and after one step it is zero no more. What has no gradient either stays asleep.
+"""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from residua.errors import BadInput
+from residua.look import Examples, Loss, untouched
+
+ROUNDS = 4
+"""A zero behind a zero wakes one step later."""
+SIZE = 0.1
+"""Root mean square of a scale that has woken; a kernel's is that over the root of its fan-in."""
+
+
+def duplicate(model: nn.Module) -> nn.Module:
+    """Return a copy of a model whose weights may be moved.
+
+    Raises:
+        BadInput: it cannot be copied.
+    """
+    try:
+        return copy.deepcopy(model)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"the model cannot be copied ({error}), and nothing may be tried on the model itself; "
+            "keep no tensors with a history, locks or files in its attributes"
+        ) from error
+
+
+def woken(model: nn.Module, examples: Examples, loss: Loss) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return the model as it is after its zeros' first steps, and the names of those that began at zero.
+
+    Args:
+        model: any; it is left as it was, and returned itself where nothing begins at zero.
+        examples: inputs and targets.
+        loss: from outputs and targets to one number.
+    """
+    names = tuple(sleeping(model))
+    if not names:
+        return model, ()
+    moved = duplicate(model)
+    for _ in range(ROUNDS):
+        asleep = sleeping(moved)
+        found = gradients(moved, examples, loss)
+        known = {name: gradient for name in asleep if (gradient := found[name]) is not None}
+        stirring = {name: gradient for name, gradient in known.items() if gradient.any()}
+        if not stirring:
+            break
+        with torch.no_grad():
+            for name, gradient in stirring.items():
+                asleep[name].sub_(gradient * (wanted(gradient) / gradient.square().mean().sqrt()))
+    return moved, names
+
+
+def sleeping(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the matrices and scales that are all zero; biases may begin at zero."""
+    return {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if parameter.is_floating_point() and not name.endswith("bias") and not parameter.any()
+    }
+
+
+def wanted(weight: Tensor) -> float:
+    """Return the root mean square that a weight of this shape is given."""
+    return SIZE / math.sqrt(weight[0].numel()) if weight.ndim > 1 else SIZE
+
+
+def gradients(model: nn.Module, examples: Examples, loss: Loss) -> dict[str, Tensor | None]:
+    """Return the gradient of each floating parameter, frozen or not; None for one that the loss does not reach."""
+    inputs, targets = examples
+    with untouched(model), torch.enable_grad():
+        named = {name: p for name, p in model.named_parameters() if p.is_floating_point()}
+        value = loss(model(inputs), targets)
+        if not value.requires_grad:
+            return dict.fromkeys(named)
+        found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
+    return dict(zip(named, found, strict=True))

@@ -1,0 +1,202 @@
+"""The third look: at a training while it runs, around anybody's loop.
+
+It hangs on the optimiser's steps and on the model's call, reads little at most steps, and never changes a number.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor, nn
+
+from residua.exam.cause import Cause
+
+CLOSE: Final = 8
+"""Steps at the beginning that are all looked at."""
+EVERY: Final = 50
+"""Of the later steps, one in so many."""
+TINY: Final = 1e-7
+"""Share of its size that a weight moves at a step, below which float32 loses it."""
+HUGE: Final = 0.3
+
+
+@final
+class Watch:
+    """What has been seen of a training so far.
+
+    Attributes:
+        steps: how many the optimiser has taken.
+        causes: what was found, each once, with the step at which it was.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.steps = 0
+        self.causes: tuple[Cause, ...] = ()
+        self.names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.cleared = True
+        self.kept: dict[int, tuple[Tensor, int]] = {}
+        self.rates: list[float] = []
+        self.before: dict[int, Tensor] = {}
+        self.still: set[str] = set(self.names.values())
+
+    @property
+    def looking(self) -> bool:
+        """Whether this step is one of those that are looked at closely."""
+        return self.steps < CLOSE or self.steps % EVERY == 0
+
+    def add(self, name: str, evidence: str, *, harm: float, layer: str | None = None) -> None:
+        """Keep a cause, if it is the first of its name."""
+        if name not in {cause.name for cause in self.causes}:
+            said = f"step {self.steps + 1}: {evidence}"
+            self.causes = (*self.causes, Cause(name=name, evidence=said, layer=layer, harm=harm))
+
+    def called(self, model: nn.Module, _: object, output: object) -> None:
+        """Look at one call of the model; those without a gradient are somebody's evaluation."""
+        if not torch.is_grad_enabled() or not self.looking:
+            return
+        norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        if norms and not model.training:
+            self.add("norm in evaluation mode", "the model is trained in evaluation mode", harm=0.5)
+        if isinstance(output, Tensor) and not bool(torch.isfinite(output).all()):
+            self.add("outputs are not finite", "the model gives values that are no numbers", harm=0.95)
+
+    def begins(self, *_: object) -> None:
+        """Look at the gradients before a step."""
+        grads = {
+            id(p): p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
+        }
+        if self.steps and not self.cleared:
+            self.look_for_leftovers(grads)
+        self.rates.append(max(float(group["lr"]) for group in self.optimizer.param_groups))
+        if not self.looking:
+            return
+        if not grads:
+            self.add("loss is detached", "no parameter has a gradient", harm=1.0)
+            return
+        norms = torch.stack(torch._foreach_norm([p.grad for p in grads.values() if p.grad is not None]))
+        for key, norm in zip(grads, norms.tolist(), strict=True):
+            if not math.isfinite(norm):
+                self.add(
+                    "gradient is not finite", "a gradient is no number", harm=0.95, layer=self.names.get(key)
+                )
+            if norm and key in self.names:
+                self.still.discard(self.names[key])
+        self.before = {key: p.detach().clone() for key, p in list(grads.items())[:: max(1, len(grads) // 16)]}
+
+    def look_for_leftovers(self, grads: dict[int, nn.Parameter]) -> None:
+        """Find gradients to which the new ones were added, though a step had used the old ones up."""
+        for key, (old, version) in self.kept.items():
+            now = grads[key].grad if key in grads else None
+            if now is old and now is not None and now._version > version:
+                self.add(
+                    "gradients are not cleared",
+                    "the gradients of the last step are still there and the new ones are added to them: call "
+                    "optimizer.zero_grad() before each backward pass",
+                    harm=0.7,
+                    layer=self.names.get(key),
+                )
+                return
+
+    def ends(self, *_: object) -> None:
+        """Look at how far the weights have moved."""
+        if self.before:
+            self.look_at_moves()
+        self.before = {}
+        self.look_at_rates()
+        groups = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        self.kept = {id(p): (p.grad, p.grad._version) for p in groups[:4] if p.grad is not None}
+        self.cleared = False
+        self.steps += 1
+
+    def look_at_moves(self) -> None:
+        """Compare what the weights moved with what they are."""
+        weights = {id(p): p for group in self.optimizer.param_groups for p in group["params"]}
+        moved = torch.stack(
+            torch._foreach_norm([weights[k].detach() - old for k, old in self.before.items()])
+        )
+        size = torch.stack(torch._foreach_norm(list(self.before.values())))
+        shares = (moved / size.clamp_min(1e-12))[size > 0]
+        if not len(shares):
+            return
+        middle = shares.median().item()
+        if not math.isfinite(middle):
+            self.add("weights are not finite", "a weight is no number after the step", harm=1.0)
+        elif middle > HUGE and self.steps > 2:
+            evidence = f"a step moves the weights by {100 * middle:.0f} % of their size"
+            self.add("learning rate too high", evidence, harm=0.6)
+        elif middle < TINY and self.rates[-1] > 0:
+            self.add(
+                "learning rate too low", f"a step moves the weights by {middle:.0e} of their size", harm=0.6
+            )
+
+    def look_at_rates(self) -> None:
+        """Find a schedule that is over before the training has begun."""
+        if len(self.rates) > 1 and self.steps < EVERY and self.rates[-1] < 1e-4 * max(self.rates):
+            self.add(
+                "schedule has ended",
+                f"the learning rate has fallen from {max(self.rates):g} to {self.rates[-1]:g}",
+                harm=0.8,
+            )
+
+    def clears(self, *_: object) -> None:
+        """Note that somebody has cleared the gradients."""
+        self.cleared = True
+
+    def ended(self) -> None:
+        """Name what never got a gradient in all the steps."""
+        if self.steps >= CLOSE and self.still:
+            names = [name for name in self.names.values() if name in self.still]
+            self.add(
+                "parameters never moved",
+                f"{len(names)} of {len(self.names)} tensors had no gradient in any step that was looked at",
+                harm=0.3,
+                layer=names[0],
+            )
+
+
+@contextmanager
+def watch(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Watch]:
+    """Watch a training while it runs, and name what goes wrong as it does.
+
+    Args:
+        model: the one that is trained.
+        optimizer: the one that trains it.
+
+    >>> model = nn.Linear(2, 2)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> with watch(model, optimizer) as seen:
+    ...     for _ in range(3):
+    ...         model(torch.ones(4, 2)).square().mean().backward()
+    ...         optimizer.step()
+    >>> [cause.name for cause in seen.causes]
+    ['gradients are not cleared']
+    """
+    seen = Watch(model, optimizer)
+    with ExitStack() as hooks:
+        hooks.callback(model.register_forward_hook(seen.called).remove)
+        hooks.callback(optimizer.register_step_pre_hook(seen.begins).remove)
+        hooks.callback(optimizer.register_step_post_hook(seen.ends).remove)
+        for owner in (model, optimizer):
+            hooks.callback(noticed(owner, seen))
+        yield seen
+        seen.ended()
+
+
+def noticed(owner: Any, seen: Watch) -> Any:
+    """Let `owner.zero_grad` also tell the watch; return what takes that back."""
+    plain = owner.zero_grad
+
+    def zero_grad(*args: Any, **kwargs: Any) -> None:
+        seen.clears()
+        plain(*args, **kwargs)
+
+    owner.zero_grad = zero_grad
+
+    def undo() -> None:
+        del owner.zero_grad
+
+    return undo

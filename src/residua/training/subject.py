@@ -1,0 +1,203 @@
+"""What the exam is asked about: a network by its name, its file or its run, and a batch to look at it with."""
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from residua.data import Batches, Preprocess, open_source
+from residua.errors import BadInput
+from residua.files import reason
+from residua.look import Examples
+from residua.nets.build import build
+from residua.nets.presets import PRESETS
+from residua.nets.spec import UNetSpec
+from residua.runs import load_model, open_run, read_json
+from residua.training.network import spec_of
+from residua.training.processor import open_device
+from residua.training.record import DataRecord, whereabouts
+
+SAMPLES = 256
+INVENTED = 64
+"""Samples of noise; fewer than a rule on labels would ask for, since these are drawn by lot."""
+CLASSES = 10
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """A model to examine.
+
+    Attributes:
+        name: of the model, as the user gave it.
+        model: in training mode.
+        batch: inputs and targets.
+        words: what the batch is, for the reader.
+    """
+
+    name: str
+    model: nn.Module
+    batch: Examples
+    words: str
+
+
+def open_subject(
+    target: str,
+    *,
+    data: str | None = None,
+    shape: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+    device: str | None = None,
+) -> Subject:
+    """Return the model that a target names, with a batch of some data or, without data, of noise.
+
+    Args:
+        target: a preset, a spec in a JSON file, the folder of a run, or "file.py:function" for a function that
+            returns a module.
+        data: what to look at it with, as for `train`; a run's own data if it is not given.
+        shape: channels, height and width of the noise.
+        classes: answers that the network gives.
+        device: to compute on.
+
+    Raises:
+        UnknownName: no preset has such a name.
+        BadInput: the file or its function cannot be used, or it needs a shape.
+        BadData: the data cannot be used.
+    """
+    place = open_device(device or "cpu")
+    if ".py:" in target:
+        model = own_model(target)
+        batch, words = pictures(data, shape, model) if data else noise(shape, classes or CLASSES, target)
+    elif (Path(target) / "config.json").exists():
+        run = open_run(target)
+        found = load_model(run.folder)
+        model, size = found.network, found.preprocess.size
+        named = data or whereabouts(read_json(run.data, DataRecord))
+        batch, words = pictures(named, (found.preprocess.channels, size, size), model)
+    else:
+        batch, words, model = preset(target, data=data, shape=shape, classes=classes)
+    model = model.to(place).train()
+    return Subject(target, model, (batch[0].to(place), batch[1].to(place)), words)
+
+
+def preset(
+    name: str, *, data: str | None, shape: tuple[int, int, int] | None, classes: int | None
+) -> tuple[Examples, str, nn.Module]:
+    """Return the batch and the network of a preset or a spec, fitted to the batch."""
+    spec = spec_of(name)
+    if data:
+        batch, words, count = labelled(data, None if shape is None else shape[1])
+    else:
+        side = PRESETS[name].image_size if name in PRESETS else 32
+        shape = shape or (spec.in_channels, side, side)
+        count = classes or (spec.classes if isinstance(spec, UNetSpec) else CLASSES)
+        batch, words = noise(shape, count, name, masks=isinstance(spec, UNetSpec))
+    inputs = batch[0]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = build(spec, classes=count, in_channels=inputs.shape[1], image_size=inputs.shape[-1])
+    return batch, words, model
+
+
+def pictures(data: str, shape: tuple[int, int, int] | None, model: nn.Module) -> tuple[Examples, str]:
+    """Return a batch of some data for a model that is already built."""
+    batch, words, _ = labelled(data, None if shape is None else shape[1])
+    channels = next((p.shape[1] for p in model.parameters() if p.ndim == 4), batch[0].shape[1])
+    if channels == 3 and batch[0].shape[1] == 1:
+        batch = batch[0].expand(-1, 3, -1, -1).contiguous(), batch[1]
+    return batch, words
+
+
+def labelled(data: str, size: int | None) -> tuple[Examples, str, int]:
+    """Return the first batch of the training pictures of some data, what it is, and how many classes there are."""
+    source = open_source(data)
+    preprocess = Preprocess.for_source(source, size)
+    train = source.splits["train"]
+    few = np.random.default_rng(0).permutation(len(train))[:SAMPLES]
+    batches = Batches(
+        train.chosen(few.tolist()),
+        preprocess,
+        augment=None,
+        batch_size=SAMPLES,
+        seed=0,
+        shuffle=False,
+        workers=0,
+    )
+    batch = next(iter(batches.epoch(1)))
+    return (
+        (batch.images, batch.targets),
+        f"{len(batch.targets)} training pictures of {data}",
+        len(source.classes),
+    )
+
+
+def noise(
+    shape: tuple[int, int, int] | None, classes: int, name: str, *, masks: bool = False
+) -> tuple[Examples, str]:
+    """Return noise with the statistics of images, and labels drawn by lot.
+
+    Its power falls with the square of the frequency, as that of natural images does (Field 1987), so that
+    neighbouring pixels are alike; mean 0 and deviation 1.
+
+    Raises:
+        BadInput: nobody has said what shape the inputs have.
+    """
+    if shape is None:
+        raise BadInput(
+            f"what does {name} take? Give it pictures with --data, or a shape for noise, such as --input 3x224x224"
+        )
+    generator = torch.Generator().manual_seed(0)
+    count = INVENTED if max(shape[1:]) <= 64 else INVENTED // 4
+    inputs = coloured(count, shape, generator)
+    size = (count, *shape[1:]) if masks else (count,)
+    labels = torch.randint(classes, size, generator=generator)
+    return (
+        inputs,
+        labels,
+    ), f"noise with the statistics of images, {count} samples of {' × '.join(map(str, shape))}"
+
+
+def coloured(count: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+    """Return noise whose amplitude falls with the frequency."""
+    down, right = torch.fft.fftfreq(shape[1]), torch.fft.rfftfreq(shape[2])
+    frequency = torch.hypot(down[:, None], right[None, :]).clamp_min(1 / max(shape[1:]))
+    white = torch.randn(count, *shape, generator=generator)
+    inputs = torch.fft.irfft2(torch.fft.rfft2(white) / frequency, s=shape[1:])
+    centred: Tensor = inputs - inputs.mean()
+    return centred.div_(centred.std())
+
+
+def own_model(target: str) -> nn.Module:
+    """Return what a function in a user's file gives.
+
+    Raises:
+        BadInput: there is no such file or function, or it gives no module.
+    """
+    name, _, function = target.rpartition(":")
+    path = Path(name)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise BadInput(
+            f"there is no file {path}; give the path of a Python file, as in my_code.py:make_model"
+        )
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+        made = getattr(module, function)()
+    except AttributeError as error:
+        raise BadInput(
+            f"{path} has no function '{function}' that can be called without arguments: {error}"
+        ) from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {reason(error)}") from error
+    finally:
+        sys.path.pop(0)
+    if not isinstance(made, nn.Module):
+        raise BadInput(f"{function} of {path} gives a {type(made).__name__}; it must give a torch.nn.Module")
+    return made
