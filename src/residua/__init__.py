@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from residua.exam import examine, heal, watch
     from residua.nets.build import build
     from residua.nets.presets import PRESETS, spec
     from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, UNetSpec
@@ -26,11 +27,14 @@ __all__ = [
     "UNetSpec",
     "build",
     "evaluate",
+    "examine",
+    "heal",
     "load_model",
     "predict",
     "resume",
     "spec",
     "train",
+    "watch",
 ]
 
 _HOMES: Final = {
@@ -42,11 +46,14 @@ _HOMES: Final = {
     "UNetSpec": "residua.nets.spec",
     "build": "residua.nets.build",
     "evaluate": "residua.training",
+    "examine": "residua.exam",
+    "heal": "residua.exam",
     "load_model": "residua.runs",
     "predict": "residua.training",
     "resume": "residua.training",
     "spec": "residua.nets.presets",
     "train": "residua.training",
+    "watch": "residua.exam",
 }
 
 

@@ -22,6 +22,9 @@ app = cyclopts.App(
     version_flags=["--version"],
     default_parameter=cyclopts.Parameter(converter=exactly),
 )
+app.command(
+    "residua.cli.examine:examine", name="examine", help="Say whether a network will train, and why not."
+)
 app.command("residua.cli.train:train", name="train", help="Train a classifier on a folder of photos.")
 app.command("residua.cli.resume:resume", name="resume", help="Go on with a run that was stopped.")
 app.command("residua.cli.evaluate:evaluate", name="evaluate", help="Score a trained network on pictures.")
