@@ -47,6 +47,12 @@ def test_a_layer_without_a_shortcut() -> None:
     assert row.score == 0
 
 
+def test_parts_that_go_together() -> None:
+    first, second, group = delete_each(adder(1, 2, 4), answer, blocks=["0", "2", ("0", "2")])
+    assert group.blocks == ("0", "2")
+    assert group.change == first.change + second.change == -5
+
+
 def test_a_block_that_is_not_there() -> None:
     with pytest.raises(UnknownName):
         delete_each(adder(1), answer, blocks=["7"])

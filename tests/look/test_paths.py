@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from residua.errors import BadInput
 from residua.look import gradient_by_length, route_sum
-from residua.look.paths import routes
+from residua.look.paths import by_each, by_route, routes
 from residua.nets.build import build
 from residua.nets.spec import DenseNetSpec, UNetSpec
-from residua.parts import Sum
+from residua.parts import Sum, joins
 from tests.look.models import batch, small
 
 
@@ -53,6 +54,23 @@ def test_too_many_joins_are_refused() -> None:
         route_sum(
             nn.Sequential(*(Sum(nn.Linear(2, 2)) for _ in range(13))), (torch.ones(1, 2), torch.tensor([0]))
         )
+
+
+def test_routes_together_are_what_each_is_alone() -> None:
+    model, examples = small(depth=2).double().eval(), doubled(batch())
+    drawn = list(routes([name for name, _ in joins(model)]))[:20]  # more than are followed at once
+    together = list(by_each(model, examples, F.cross_entropy, drawn))
+    assert len(together) == 20
+    for gradient, route in zip(together, drawn, strict=True):
+        torch.testing.assert_close(gradient, by_route(model, examples, F.cross_entropy, route))
+
+
+def test_in_training_each_route_has_a_batch_of_its_own() -> None:
+    model, examples = small(depth=1).double().train(), doubled(batch())
+    drawn = list(routes([name for name, _ in joins(model)]))
+    whole = by_route(model, examples, F.cross_entropy, {})
+    total = sum(by_each(model, examples, F.cross_entropy, drawn), torch.zeros_like(whole))
+    torch.testing.assert_close(total, whole)
 
 
 def test_lengths_weigh_as_their_branches_do() -> None:

@@ -22,7 +22,11 @@ class Entry:
 
 
 CLAIMS: Final[Mapping[str, Entry]] = {
+    "degradation": Entry("residua.lab.degradation:degradation", ("data", "depths", "seeds", "device")),
     "shattering": Entry("residua.lab.shattering:shattering", ("seeds", "device")),
     "variance": Entry("residua.lab.variance:variance", ("seeds", "device")),
     "highway": Entry("residua.lab.highway:highway", ("depths", "seeds", "device")),
+    "ensemble": Entry("residua.lab.ensemble:ensemble", ("data", "depths", "seeds", "device")),
+    "landscape": Entry("residua.lab.landscape:landscape", ("data", "depths", "seeds", "device")),
+    "normalisation": Entry("residua.lab.normalisation:normalisation", ("data", "seeds", "device")),
 }

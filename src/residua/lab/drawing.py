@@ -62,9 +62,10 @@ def drawn(draw: Callable[[Figure], None], size: tuple[float, float]) -> Figure:
     return figure
 
 
-def panels(figure: Figure, *titles: str) -> list[Axes]:
-    """Return one panel beside the other, each headed by its message."""
-    axes = [figure.add_subplot(1, len(titles), place) for place in range(1, len(titles) + 1)]
+def panels(figure: Figure, *titles: str, rows: int = 1) -> list[Axes]:
+    """Return one panel beside the other, in one row or more, each headed by its message."""
+    columns = -(-len(titles) // rows)
+    axes = [figure.add_subplot(rows, columns, place) for place in range(1, len(titles) + 1)]
     for axis, title in zip(axes, titles, strict=True):
         axis.set_title(title)
     return axes

@@ -35,14 +35,19 @@ class LesionRow:
 
 
 def delete_each(
-    model: nn.Module, score: Score, *, blocks: Sequence[str] | None = None, wrapper: Wrapper = Silent
+    model: nn.Module,
+    score: Score,
+    *,
+    blocks: Sequence[str | tuple[str, ...]] | None = None,
+    wrapper: Wrapper = Silent,
 ) -> tuple[LesionRow, ...]:
     """Take out each block in its turn, and score what is left.
 
     Args:
         model: any; it is left as it was.
         score: called with the whole model and with each lesioned one.
-        blocks: names of parts; all joins if not given.
+        blocks: names of parts, or groups of names that go together, such as a convolution and its norm; all
+            joins if not given.
         wrapper: how a part is taken out: `Silent` leaves a join its shortcut; `Bypassed` is for the layers of a
             plain net that keep the shape.
 
@@ -55,7 +60,8 @@ def delete_each(
     [-2.0, -2.0]
     """
     names = all_joins(model) if blocks is None else blocks
-    return lesions(model, score, [(name,) for name in names], wrapper)
+    groups = [(name,) if isinstance(name, str) else name for name in names]
+    return lesions(model, score, groups, wrapper)
 
 
 def delete_some(

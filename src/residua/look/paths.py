@@ -7,24 +7,28 @@ Veit et al. 2016, "Residual networks behave like ensembles of relatively shallow
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, final
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from residua.errors import BadInput
 from residua.look.examples import Examples, Loss, differentiable
-from residua.look.rewire import rewired
+from residua.look.rewire import Wrapper, rewired
 from residua.look.untouched import untouched
 from residua.look.wrappers import NoGradient
-from residua.parts import joins
+from residua.parts import Part, joins
 
 Leg = Literal["branch", "shortcut"]
 Route = dict[str, Leg]
 """The leg taken at each join that it passes; a join inside a leg not taken is not passed."""
 
 MOST_JOINS = 12
+TOGETHER = 16
+"""Routes that are followed at once: enough for a small batch to fill a core."""
 OTHER: dict[Leg, Leg] = {"branch": "shortcut", "shortcut": "branch"}
 
 
@@ -107,7 +111,8 @@ def gradient_by_length(
     """Draw routes of each length and measure the gradient that comes by one of them.
 
     Args:
-        model: made of parts, no join inside another; it is left as it was.
+        model: made of parts, no join inside another; it is left as it was. In evaluation mode many routes are
+            followed at once, which is several times as fast.
         examples: inputs and targets.
         draws: routes of each length, where there are so many.
         generator: where the choice comes from.
@@ -124,11 +129,11 @@ def gradient_by_length(
     measured: list[tuple[int, int, float]] = []
     for length in range(len(names) + 1) if lengths is None else lengths:
         paths = math.comb(len(names), length)
-        norms = []
+        drawn: list[Route] = []
         for _ in range(min(draws, paths)):
             taken = set(torch.randperm(len(names), generator=generator)[:length].tolist())
-            route: Route = {n: "branch" if place in taken else "shortcut" for place, n in enumerate(names)}
-            norms.append(by_route(model, examples, loss, route).norm().item())
+            drawn.append({n: "branch" if place in taken else "shortcut" for place, n in enumerate(names)})
+        norms = [gradient.norm().item() for gradient in by_each(model, examples, loss, drawn)]
         measured.append((length, paths, sum(norms) / len(norms)))
     gradient = sum(paths * size for _, paths, size in measured)
     return tuple(
@@ -153,6 +158,51 @@ def routes(names: Sequence[str]) -> Iterator[Route]:
         for inside in routes([name for name in others if name.startswith(f"{first}.{leg}.")]):
             for after in routes(outside):
                 yield {first: leg} | inside | after
+
+
+def by_each(model: nn.Module, examples: Examples, loss: Loss, drawn: Sequence[Route]) -> Iterator[Tensor]:
+    """Walk the gradients at the input that come by some routes, each by one of them."""
+    if any(part.training for part in model.modules()):
+        # Samples may meet in a batch norm, and then the gradient of one route would be in that of another.
+        for route in drawn:
+            yield by_route(model, examples, loss, route)
+    else:
+        for start in range(0, len(drawn), TOGETHER):
+            yield from by_several(model, examples, loss, drawn[start : start + TOGETHER])
+
+
+def by_several(
+    model: nn.Module, examples: Examples, loss: Loss, drawn: Sequence[Route]
+) -> tuple[Tensor, ...]:
+    """Return the gradients by some routes: a copy of the inputs for each, and legs that know which to pass."""
+    inputs, targets = examples
+    gates: dict[str, Wrapper] = {}
+    for name in drawn[0]:
+        takes = torch.tensor([route[name] == "branch" for route in drawn]).repeat_interleave(len(inputs))
+        takes = takes.to(inputs.device)
+        gates[f"{name}.branch"] = partial(Gate, passing=takes)
+        gates[f"{name}.shortcut"] = partial(Gate, passing=~takes)
+    with untouched(model), torch.enable_grad(), rewired(model, gates):
+        leaf = differentiable(inputs.repeat(len(drawn), *[1] * (inputs.ndim - 1)))
+        answers = torch.split(model(leaf), len(inputs))
+        value = torch.stack([loss(answer, targets) for answer in answers]).sum()
+        (gradient,) = torch.autograd.grad(value, leaf, materialize_grads=True)
+    return torch.split(gradient.detach(), len(inputs))
+
+
+@final
+class Gate(Part):
+    """Give the same, and let only the gradients of some samples through."""
+
+    def __init__(self, part: nn.Module, passing: Bool[Tensor, " samples"]) -> None:
+        super().__init__()
+        self.part = part
+        self.passing = passing
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.part(x)
+        passing = self.passing.view(-1, *[1] * (answer.ndim - 1))
+        return torch.where(passing, answer, answer.detach())
 
 
 def by_route(model: nn.Module, examples: Examples, loss: Loss, route: Route) -> Tensor:
