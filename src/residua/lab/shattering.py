@@ -47,24 +47,24 @@ SAMPLES = 128
 SET_UPS: dict[str, Callable[[], nn.Module]] = {
     "notebook 24": lambda: notebook(24),
     "plain 1": lambda: plain(1, "none"),
-    "plain 24, not centred": lambda: plain(24, "none"),
+    "plain 24, as it is": lambda: plain(24, "none"),
     "plain 6, centred": lambda: plain(6, "mean"),
     "plain 24, centred": lambda: plain(24, "mean"),
     "plain 50, centred": lambda: plain(50, "mean"),
-    "plain 24, batch norm": lambda: plain(24, "batch"),
+    "plain 24, BN": lambda: plain(24, "batch"),
     "residual 50, no norm": lambda: residual(50, "none"),
-    "residual 50, batch norm": lambda: residual(50, "batch"),
-    "residual 24, batch norm, beta 0.1": lambda: residual(24, "batch", beta=0.1),
-    "residual 50, batch norm, beta 0.1": lambda: residual(50, "batch", beta=0.1),
+    "residual 50, BN": lambda: residual(50, "batch"),
+    "residual 24, BN, beta 0.1": lambda: residual(24, "batch", beta=0.1),
+    "residual 50, BN, beta 0.1": lambda: residual(50, "batch", beta=0.1),
 }
-QUICK = ("notebook 24", "plain 1", "plain 24, centred", "residual 50, batch norm, beta 0.1")
+QUICK = ("notebook 24", "plain 1", "plain 24, centred", "residual 50, BN, beta 0.1")
 SHALLOW, DEEP, DEEP_RESIDUAL = QUICK[1:]
 COLOURS = {QUICK[0]: FOURTH, SHALLOW: THIRD, DEEP: PLAIN, DEEP_RESIDUAL: RESIDUAL}
 LABELS = {
     QUICK[0]: "plain 24, notebook",
     SHALLOW: "plain 1",
     DEEP: "plain 24, centred",
-    DEEP_RESIDUAL: "residual 50, batch norm",
+    DEEP_RESIDUAL: "residual 50, BN",
 }
 
 LAWS: dict[str, tuple[Callable[[int], nn.Module], Callable[[int], float]]] = {
@@ -127,7 +127,7 @@ class Shattering(Claim):
         seen, deep, held = self.of(QUICK[0]), self.of(DEEP), self.of(DEEP_RESIDUAL)
         return (
             Check("plain 24, centred: size of lag 1", abs(deep.autocorrelation[1]), at_most=0.1),
-            Check("residual 50, batch norm, beta 0.1: lag 1", held.autocorrelation[1], at_least=0.85),
+            Check("residual 50, BN, beta 0.1: lag 1", held.autocorrelation[1], at_least=0.85),
             Check("notebook 24: lag 1", seen.autocorrelation[1], at_least=0.95),
             Check("notebook 24: units that switch, %", 100 * (seen.switching or 0), at_most=2),
             Check("plain 24, centred: units that switch, %", 100 * (deep.switching or 0), at_least=95),
@@ -153,7 +153,7 @@ class Shattering(Claim):
         return max(abs(row.correlation - row.expected) for row in self.laws if row.network == law)
 
     def table(self) -> Table:
-        columns = ("network", "lag 1", "lag 4", "lag 8", "units that switch, %")
+        columns = ("network", "lag 1", "lag 4", "lag 8", "switching, %")
         return Table(columns, tuple(line(row) for row in self.rows))
 
     def draw(self, figure: Figure) -> None:

@@ -40,6 +40,8 @@ NAMES: dict[Layer, str] = {
     "circular": "conv, circular padding",
     "zeros": "conv, zero padding",
 }
+SHORT: dict[Layer, str] = {"linear": "linear", "circular": "conv, circular", "zeros": "conv, zeros"}
+"""In the table, which is as wide as a terminal."""
 
 
 @final
@@ -99,7 +101,7 @@ class Variance(Claim):
         return tuple(row for row in self.rows if row.layer == layer and row.norm == norm)
 
     def table(self) -> Table:
-        columns = ("network", "norm", "adds", "second moment", "theory", "batch variance", "theory")
+        columns = ("network", "norm", "adds", "moment", "theory", "batch variance", "theory")
         return Table(columns, tuple(line(row) for row in self.rows if row.adds in (1, ADDS)))
 
     def draw(self, figure: Figure) -> None:
@@ -216,8 +218,8 @@ def beside(axis: Axes, values: Sequence[float], *, first: int = 0) -> None:
 
 def line(row: VarianceRow) -> tuple[str, ...]:
     """Return a row as text."""
-    moment = f"{row.second_moment:.3f} ± {row.second_moment_deviation:.3f}"
-    unit = f"{row.unit_variance:.3f} ± {row.unit_variance_deviation:.3f}"
-    expected = f"{row.expected_second_moment:.3f}", f"{row.expected_unit_variance:.3f}"
+    moment = f"{row.second_moment:.2f} ± {row.second_moment_deviation:.2f}"
+    unit = f"{row.unit_variance:.2f} ± {row.unit_variance_deviation:.2f}"
+    expected = f"{row.expected_second_moment:.2f}", f"{row.expected_unit_variance:.2f}"
     norm = "batch" if row.norm else "none"
-    return NAMES[row.layer], norm, str(row.adds), moment, expected[0], unit, expected[1]
+    return SHORT[row.layer], norm, str(row.adds), moment, expected[0], unit, expected[1]
