@@ -10,6 +10,7 @@ VANISHED = 6.0
 """Decades of mean square between the last layer and the first: a thousandth of the size."""
 EXPLODED = 9.0
 INCOHERENT = 0.3
+LAYERS_A_SUM = 4
 DEEP = 10
 """Weighted layers below which a gradient that changes quickly only means a large step."""
 
@@ -52,7 +53,8 @@ def explodes(seen: Observation) -> Iterator[Cause]:
 def shatters(seen: Observation) -> Iterator[Cause]:
     """Find a gradient that points elsewhere after a tiny step along itself."""
     found = features(seen)
-    if seen.coherence is None or seen.depth < DEEP:
+    # With shortcuts the same low cosine comes from a step that is too long for so steep a start, and trains.
+    if seen.coherence is None or seen.depth < DEEP or seen.wiring.sums * LAYERS_A_SUM > seen.depth:
         return
     if max(found.coherence, found.tensor_coherence) < INCOHERENT:
         worst = next((name for name, cosine in seen.coherence.tensors if cosine < INCOHERENT), None)
