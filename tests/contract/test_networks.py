@@ -254,7 +254,9 @@ def test_one_batch_can_be_learned_by_heart(name: str) -> None:
     labels = torch.arange(6) % spec.classes
     if isinstance(spec, UNetSpec):
         labels = (pictures[:, 0] > 0).long()
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+    # Dropout makes the loss noisy, and a large step from noise may not come back.
+    lr = 0.003 if isinstance(spec, PlainSpec) else 0.01
+    optimiser = torch.optim.Adam(network.parameters(), lr=lr)
     for _ in range(400):
         loss = F.cross_entropy(network(pictures), labels)
         optimiser.zero_grad()
