@@ -142,7 +142,7 @@ def test_the_claim_has_its_parts(result: normalisation.Normalisation) -> None:
     assert "trains at rates up to 1 with batch norm and 0.062 without, 16 times" in result.verdict
     assert len(result.plot().axes) == 6
     assert json.loads(result.json())["orders"][4]["published"] == 6.37
-    assert result.table().lines[0] == ("largest rate that trains, batch norm", "1", "")
+    assert result.table().lines[0] == ("largest rate that trains: batch norm", "1", "")
 
 
 def test_a_batch_norm_keeps_as_much_again_as_the_convolution_before_it(

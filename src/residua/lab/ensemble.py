@@ -191,12 +191,12 @@ class Ensemble(Claim):
         axis.grid(visible=False, axis="x")
         axis.grid(visible=True, axis="x", which="minor")
         axis.set(xlabel="where the part stands, from the input", xlim=(0, 1))
-        axis.legend(loc="center right", bbox_to_anchor=(1, 0.5))
+        axis.legend()
 
     def draw_several(self, axis: Axes) -> None:
         """Draw the error without several blocks and with several swaps, beside one layer of the plain network."""
         network = self.deepest.network
-        axis.errorbar(1, self.plain.rise, fmt="s", color=PLAIN, label=f"{self.plain.network}: layers deleted")
+        axis.errorbar(1, self.plain.rise, fmt="s", color=PLAIN, label=f"{self.plain.network}, layer deleted")
         # The swaps stand a little to the right, so that no deviation hides another.
         kinds = (
             ("deleted", "blocks deleted", RESIDUAL, "o-", 1),
@@ -211,14 +211,14 @@ class Ensemble(Claim):
                 fmt=style,
                 color=colour,
                 elinewidth=0.8,
-                label=f"{network}: {words}",
+                label=words,
             )
         counts = sorted({row.count for row in self.several if row.network == network})
         axis.set_xscale("log", base=2)
         axis.set_xticks(counts, [str(count) for count in counts])
-        axis.set_xlabel("how many at once")
-        axis.text(2, self.guess - self.deepest.error + 2, "guessing")
-        axis.legend(loc="center left", bbox_to_anchor=(0, 0.6))
+        axis.set_xlabel(f"how many at once, in {network}")
+        axis.text(0.25, self.guess - self.deepest.error + 2, "guessing", transform=axis.get_yaxis_transform())
+        axis.legend()
 
     def draw_paths(self, axis: Axes) -> None:
         """Draw the lengths of paths by count and by gradient, and the binomial that theory has for the latter."""

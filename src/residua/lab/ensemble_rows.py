@@ -115,7 +115,7 @@ def summary(join: Join, depth: int, runs: Sequence[Lesioned]) -> EnsembleRow:
     errors = [run.error for run in runs]
     rises = [median(row.change for row in run.removed) for run in runs]
     recounted = [median(row.change for row in run.recounted) for run in runs]
-    blocks = sum(spec(depth, join).depths)
+    blocks = float(sum(spec(depth, join).depths))
     # A plain network is one path, of all its blocks; a dead one has no gradient to weigh paths with.
     weighed = [sum(row.length * row.share_of_gradient for row in run.paths) or blocks for run in runs]
     return EnsembleRow(

@@ -9,9 +9,12 @@ The comparison has a trap: a deep plain network is hardly trained, and the surfa
 it ended and not because of what it lacks. So the residual twin is also looked at where its loss is that of the
 plain one. At the usual rate it passes there within one epoch, so for this it learns at a low one.
 
+Where training ended matters to plain networks: after 30 epochs plain-56 had 1.3 to 1.8 with each of 13 seeds,
+after 60 epochs 1.0 to 1.5 and after 120 epochs 1.0 to 1.2 with three. Residual-56 has 1.00 from the third on.
+
 Each filter of a direction has the norm of the network's own filter, or else the picture would show the scale of
-the weights. Batch norm uses the batch, as in training: with the running statistics, which belong to one place
-only, the loss of either network rises steeply on all sides.
+the weights. Batch norm uses the batch, as in training. Its running statistics belong to one place only: with
+them the loss of either network rises steeply on all sides, which hides the hills.
 """
 
 from collections.abc import Sequence

@@ -54,8 +54,8 @@ def draw_rates(axis: Axes, rows: Sequence[RateRow], *, guess: float) -> None:
     axis.set_xscale("log", base=2)
     rates = sorted({row.rate for row in rows})
     axis.set_xticks(rates, [f"{rate:g}" if rate >= 1 else f"1/{1 / rate:g}" for rate in rates])
-    axis.set(xlabel="highest learning rate", ylabel="train error of each seed, %")
-    axis.legend()
+    axis.set(xlabel="highest learning rate", ylabel="train error of each seed, %", ylim=(-4, 120))
+    axis.legend(ncols=2, loc="upper left")
 
 
 def draw_noise(axis: Axes, rows: Sequence[NoiseRow]) -> None:
@@ -68,6 +68,8 @@ def draw_noise(axis: Axes, rows: Sequence[NoiseRow]) -> None:
     axis.plot([], "--", color=INK, label="theory")
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
+    axis.yaxis.set_minor_formatter("")
+    axis.set_yticks([0.03, 0.1, 0.3], ["0.03", "0.1", "0.3"])
     axis.set_xticks(sizes, [str(size) for size in sizes])
     axis.set(xlabel="pictures in the batch", ylabel="deviation from batch to batch")
     axis.legend(loc="lower left")
@@ -113,12 +115,13 @@ def draw_orders(axis: Axes, rows: Sequence[OrderRow]) -> None:
     places = range(len(rows))
     tested, deviations = [row.test_error for row in rows], [row.test_deviation for row in rows]
     axis.barh(places, tested, 0.6, xerr=deviations, color=RESIDUAL, ecolor=INK, label="test error")
-    axis.plot([row.train_error for row in rows], places, "o", color=FIFTH, label="train error")
+    trained = [row.train_error for row in rows]
+    axis.plot(trained, places, "o", color=FIFTH, label="train error", clip_on=False)
     published = [row.published for row in rows]
     name = "He et al.: test error,\nResNet-110, CIFAR-10"
     axis.plot(published, places, "D", color=FOURTH, label=name)
     axis.set_yticks(places, [ORDERS[row.order].replace(" pre", "\npre") for row in rows])
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) + 0.9, -0.5)  # the first on top, and room for the legend below the last
     axis.grid(visible=False, axis="y")
-    axis.set(xlabel=f"error at {rows[0].layers} layers, %")
-    axis.legend(loc="lower right")
+    axis.set(xlabel=f"error at {rows[0].layers} layers, %", xlim=(0, None))
+    axis.legend(loc="lower right", ncols=2, columnspacing=1)
