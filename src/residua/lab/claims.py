@@ -29,4 +29,5 @@ CLAIMS: Final[Mapping[str, Entry]] = {
     "ensemble": Entry("residua.lab.ensemble:ensemble", ("data", "depths", "seeds", "device")),
     "landscape": Entry("residua.lab.landscape:landscape", ("data", "depths", "seeds", "device")),
     "normalisation": Entry("residua.lab.normalisation:normalisation", ("data", "seeds", "device")),
+    "architectures": Entry("residua.lab.architectures:architectures", ("data", "depths", "seeds", "device")),
 }

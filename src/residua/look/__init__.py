@@ -17,6 +17,8 @@ On models made of parts:
 identity_share      how much of the gradient comes by the shortcuts
 route_sum           that the gradients of all routes add up to the gradient
 gradient_by_length  how much of it comes by routes of each length
+leg_sizes           how much each branch changes what its shortcut carries
+reuse               what each layer of a dense block reads of those before it
 swap                what it costs that blocks change places
 
 To build more: `rewired` puts wrappers on parts for a while (Silent, Bypassed, NoGradient, Scaled, Recorded,
@@ -34,9 +36,11 @@ from residua.look.landscape import (
     slice_along,
     surface,
 )
+from residua.look.legs import LegRow, leg_sizes
 from residua.look.lesion import LesionRow, Score, SwapRow, delete_each, delete_some, swap
 from residua.look.paths import PathRow, RouteSum, gradient_by_length, route_sum
 from residua.look.representation import RepresentationRow, representation
+from residua.look.reuse import ReuseRow, reuse
 from residua.look.rewire import Wrapper, rewired
 from residua.look.saved import saved_bytes
 from residua.look.shatter import (
@@ -59,6 +63,7 @@ __all__ = [
     "Examples",
     "GradientRow",
     "IdentityRow",
+    "LegRow",
     "LesionRow",
     "Loss",
     "NoGradient",
@@ -66,6 +71,7 @@ __all__ = [
     "Recomputed",
     "Recorded",
     "RepresentationRow",
+    "ReuseRow",
     "RouteSum",
     "Scaled",
     "Score",
@@ -85,9 +91,11 @@ __all__ = [
     "gradient_correlation",
     "gradient_norms",
     "identity_share",
+    "leg_sizes",
     "line_gradients",
     "local_minima",
     "representation",
+    "reuse",
     "rewired",
     "roughness",
     "route_sum",
