@@ -160,16 +160,16 @@ class Architectures(Claim):
         return Table(("network", "measured", "value"), tuple(lines))
 
     def draw(self, figure: Figure) -> None:
-        above, below = figure.subfigures(2, 1)  # type: ignore[misc]  # stubs know of one alone
+        above, below = figure.subfigures(2, 1, squeeze=False).flat
         changes, first, second = above.subplots(1, 3, width_ratios=(1.25, 1, 1.2))
         self.draw_changes(changes)
         self.draw_sources(first, 1, "DenseNet, block 1: all is read")
         self.draw_sources(second, 2, "Block 2: least what came in")
         colours = above.colorbar(second.images[0], ax=second, shrink=0.85)
         colours.set_label("mean |weight| (most read: 1)")
-        sides = below.subfigures(1, 2, width_ratios=(1, 1.1))
-        self.draw_overlaps(sides[0].subplots())
-        self.draw_scenes(sides[1])
+        bars, pictures = below.subfigures(1, 2, width_ratios=(1, 1.1))
+        self.draw_overlaps(bars.subplots())
+        self.draw_scenes(pictures)
 
     def draw_changes(self, axis: Axes) -> None:
         """Draw branch over shortcut along the depth."""
