@@ -20,6 +20,7 @@ training leaves the decoder with zeros that it has never seen, so a network that
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from statistics import fmean, median
 from typing import ClassVar, final
 
@@ -161,11 +162,13 @@ class Architectures(Claim):
 
     def draw(self, figure: Figure) -> None:
         above, below = figure.subfigures(2, 1, squeeze=False).flat
-        changes, first, second = above.subplots(1, 3, width_ratios=(1.25, 1, 1.2))
+        changes, first, second = above.subplots(1, 3, width_ratios=(1.3, 1, 1))
         self.draw_changes(changes)
-        self.draw_sources(first, 1, "DenseNet, block 1: all is read")
-        self.draw_sources(second, 2, "Block 2: least what came in")
-        colours = above.colorbar(second.images[0], ax=second, shrink=0.85)
+        self.draw_sources(first, 1, "DenseNet: a layer reads all before it")
+        self.draw_sources(second, 2, "But block 2 reads its input least")
+        first.set(xlabel="layer that reads (next: the transition)", ylabel="layer that is read")
+        second.set_xlabel("layer that reads (next: the classifier)")
+        colours = above.colorbar(second.images[0], ax=[first, second], shrink=0.85)
         colours.set_label("mean |weight| (most read: 1)")
         bars, pictures = below.subfigures(1, 2, width_ratios=(1, 1.1))
         self.draw_overlaps(bars.subplots())
@@ -174,7 +177,7 @@ class Architectures(Claim):
     def draw_changes(self, axis: Axes) -> None:
         """Draw branch over shortcut along the depth."""
         networks = list(dict.fromkeys(row.network for row in self.blocks))
-        for name, colour in zip(networks[::-1], (RESIDUAL, THIRD, SIXTH, FIFTH), strict=False):
+        for name, colour in zip(networks[::-1], cycle((RESIDUAL, THIRD, SIXTH, FIFTH)), strict=False):
             rows = [row for row in self.blocks if row.network == name]
             places = [row.block for row in rows]
             axis.plot(places, [row.untrained for row in rows], ":", color=colour, linewidth=1.3)
@@ -192,9 +195,8 @@ class Architectures(Claim):
                 shares[row.source, row.place - 1] = row.relative
         axis.imshow(shares, cmap="cividis", vmin=0, vmax=1)
         numbers = [str(number) for number in range(1, LAYERS + 1)]
-        axis.set_xticks(range(LAYERS + 1), [*numbers, "next" if block == 1 else "class"])
+        axis.set_xticks(range(LAYERS + 1), [*numbers, "next"])
         axis.set_yticks(range(LAYERS + 1), ["input", *numbers])
-        axis.set(xlabel="layer that reads", ylabel="layer that is read")
         axis.set_title(title)
         axis.grid(visible=False)
 
@@ -208,12 +210,13 @@ class Architectures(Claim):
                 places, values, 0.38, yerr=deviations, color=colour, label=f"{name} IoU", ecolor=INK
             )
             axis.bar_label(bars, fmt="%.0f", color=INK, fontsize=9, padding=2)
-        cuts = [f"{size} px\ncut" for size in SIZES]
+        cuts = [f"skip of\n{size} px cut" for size in SIZES]
         axis.set_xticks(range(len(self.rows)), ["trained\nwith skips", "trained\nwithout", *cuts])
-        axis.set(ylabel="IoU of the digits, %", ylim=(0, 108), yticks=range(0, 101, 20))
+        axis.set(ylabel="IoU of the digits, %", ylim=(0, 118), yticks=range(0, 101, 20))
         axis.set_title("U-Net: without skips the boundary falls further")
         axis.grid(visible=False, axis="x")
-        axis.legend(loc="upper right")
+        axis.legend(loc="upper right", ncols=2)
+        axis.set_axisbelow(True)
 
     def draw_scenes(self, figure: SubFigure) -> None:
         """Draw some scenes, where their digits are, and what each U-Net found."""
@@ -228,7 +231,7 @@ class Architectures(Claim):
             axis.set(xticks=[], yticks=[])
             axis.grid(visible=False)
             axis.spines[:].set_visible(True)
-        rows[0, 0].set_title("What they find")
+        rows[0, 0].set_title("What they find in two scenes")
         for axis, name in zip(rows[-1], ("scene", "truth", "with skips", "without"), strict=True):
             axis.set_xlabel(name)
 

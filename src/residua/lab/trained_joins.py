@@ -124,7 +124,7 @@ def read_dense(seed: int, *, quick: bool, data: str, device: str) -> Reading:
     with seeded(seed):
         model = build(spec).to(device)
     began = kernels(model)
-    how = Fit(epochs=16, batch=64)
+    how = Fit(epochs=12, batch=64)
     how = halved(how) if quick else how
     fit(model, pictures.train, forgetting(how, len(pictures.train[0])), seed=seed)
     return Reading(reuse(model), F.cosine_similarity(began, kernels(model), dim=0).item())
