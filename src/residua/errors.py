@@ -6,6 +6,7 @@ ResiduaError            a mistake that its message explains: what was given, the
   BadInput              a tensor or a picture that this network cannot take
   BadData               a folder, a table or a file of the data that cannot be used
   BadRun                a run folder or a model file that cannot be read, resumed or written
+  WillNotTrain          a training that the exam is sure will come to nothing
   Diverged              a loss that is no longer finite
   Interrupted           a run that was asked to stop and saved itself first
   MissingExtra          an optional package that is not installed
@@ -51,6 +52,10 @@ class BadData(ResiduaError):
 
 class BadRun(ResiduaError):
     """A run folder or a model file that cannot be read, resumed or written."""
+
+
+class WillNotTrain(ResiduaError):
+    """A training that the exam is sure will come to nothing, so it is not begun."""
 
 
 class Diverged(ResiduaError):

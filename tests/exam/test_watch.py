@@ -1,5 +1,7 @@
 """A training is watched without a number of it changing, and what goes wrong is named."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -60,15 +62,24 @@ def test_rates_and_modes() -> None:
     assert "norm in evaluation mode" in names(watched(evaluating=True))
 
 
-def test_a_schedule_that_is_over() -> None:
+def scheduled(steps: int, rate: Callable[[int], float]) -> Watch:
+    """Return what was seen of some steps whose learning rate follows a schedule."""
     model = seeded(plain)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0 if step == 0 else 0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     with watch(model, optimizer) as seen:
-        for _ in range(3):
+        for _ in range(steps):
             train(model, optimizer, steps=1)
             schedule.step()
-    assert "schedule has ended" in names(seen)
+    return seen
+
+
+def test_a_schedule_that_is_over() -> None:
+    assert "schedule has ended" in names(scheduled(6, lambda step: 1.0 if step == 0 else 0.0))
+
+
+def test_the_last_step_of_a_short_schedule_is_no_fault() -> None:
+    assert not names(scheduled(10, lambda step: 1 - step / 10 if step < 9 else 1e-9))
 
 
 def test_what_is_never_reached_is_named_at_the_end() -> None:

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from residua.lab.claim import Check, Claim, Table, number
-from residua.lab.drawing import INK, panels, save, svg
+from residua.report.drawing import INK, panels, save, svg
 
 
 @final

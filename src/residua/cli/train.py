@@ -20,6 +20,7 @@ def train(
     settings: Flat = Settings(),  # noqa: B008  # frozen
     run: str | None = None,
     skip_bad: Annotated[bool, Parameter(negative="")] = False,
+    exam: Annotated[bool, Parameter(name="--exam", negative="--no-exam")] = True,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Train a classifier, evaluate it, and write a run folder with a report.
@@ -31,6 +32,7 @@ def train(
         settings: of the training.
         run: the run folder: a path if it has a slash in it, else a name under runs/; by default a new name.
         skip_bad: leave out pictures that cannot be read instead of stopping.
+        exam: look at the network before the first step and while it trains; do not begin what cannot train.
         as_json: the result as JSON on standard output, the progress on standard error.
     """
     screen = open_screen(stderr=as_json)
@@ -40,6 +42,7 @@ def train(
             settings,
             run=run,
             skip_bad=skip_bad,
+            exam=exam,
             tell=display.tell,
             announce=display.announce,
             show=display.show,

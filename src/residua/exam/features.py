@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import final
 
 from residua.exam.observation import Layer, Observation
+from residua.look import Coherence
 
 WORST = 12.0
 """Decades: what is beyond says no more."""
@@ -21,6 +22,7 @@ class Features:
         signal_range: decades between the largest and the smallest second moment of the layers.
         coherence: of the gradient over all weights with itself after a tiny step.
         tensor_coherence: the mean of that of each weight alone.
+        near_coherence: the mean of that of each weight alone, after a step a thirtieth as long.
         similarity: of the last features to the inputs.
         rank: effective, of the last features.
         spread: share of the last features that differs between samples, in decades below all of it.
@@ -30,6 +32,7 @@ class Features:
     signal_range: float
     coherence: float
     tensor_coherence: float
+    near_coherence: float
     similarity: float
     rank: float
     spread: float
@@ -39,16 +42,21 @@ def features(seen: Observation) -> Features:
     """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
     weighted = seen.weighted
     last = last_features(seen)
-    cosines = [finite(cosine) for _, cosine in seen.coherence.tensors] if seen.coherence else []
     return Features(
         gradient_range=decades([layer.gradient or 0.0 for layer in weighted]),
         signal_range=decades([layer.second_moment for layer in weighted]),
         coherence=finite(seen.coherence.cosine) if seen.coherence else 0.0,
-        tensor_coherence=fmean(cosines) if cosines else 0.0,
+        tensor_coherence=by_tensor(seen.coherence),
+        near_coherence=by_tensor(seen.near_coherence),
         similarity=(last.similarity or 0.0) if last else 0.0,
         rank=(last.rank or 0.0) if last else 0.0,
         spread=min(WORST, -math.log10(max(last.spread or 0.0, 10**-WORST))) if last else WORST,
     )
+
+
+def by_tensor(found: Coherence | None) -> float:
+    """Return the mean cosine of the weights, each alone; 0 where there is no gradient."""
+    return fmean(finite(cosine) for _, cosine in found.tensors) if found and found.tensors else 0.0
 
 
 def last_features(seen: Observation) -> Layer | None:

@@ -1,8 +1,9 @@
 """The still exam: one batch, forward and backward, and everything that can be read from it."""
 
 import math
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -11,21 +12,30 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from residua.errors import BadInput
 from residua.exam.asking import ask, describe_inputs, describe_targets
 from residua.exam.observation import Layer, Norm, Observation, Optimisation, Outputs, Weight
-from residua.exam.waking import gradients, woken
+from residua.exam.waking import woken
 from residua.exam.wiring import wiring
 from residua.look import (
+    Backward,
+    Coherence,
     Examples,
     Loss,
+    RepresentationRow,
+    Signal,
+    backward,
     coherence,
-    gradient_norms,
-    representation,
-    signal,
+    comparing,
+    mean_square,
+    signal_row,
     untouched,
+    visit,
 )
 from residua.parts import Join
 
 ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.Sigmoid: (0.03, 0.97)}
 """Beyond these values the slope is under 6 % (tanh) or 12 % of the largest (sigmoid)."""
+FAR, NEAR = 3e-4, 1e-5
+"""Steps along the gradient, as shares of the norm of all weights. A network that trains slowly at first, as a deep
+one whose norms make its start steep, is incoherent after the far one and coherent after the near one."""
 
 
 def observe(
@@ -48,6 +58,8 @@ def observe(
     refuse_loss(loss, outputs, few[1])
     kind = describe_targets(targets, outputs)
     awake, _ = woken(model, few, loss)
+    back = differentiated(awake, few, loss)
+    parts = observed_parts(awake, few[0])
     return Observation(
         training=model.training,
         samples=len(few[0]),
@@ -55,11 +67,12 @@ def observe(
         targets=kind,
         outputs=describe_outputs(model, few[0], outputs),
         loss=ask(loss, outputs, few[1]),
-        layers=layers(awake, few, loss),
-        weights=weights(model, awake, few, loss, optimizer),
-        norms=norms(model, few[0]),
+        layers=layers(awake, parts, back),
+        weights=weights(model, back, optimizer),
+        norms=norms(model, parts),
         wiring=wiring(model, few[0]),
-        coherence=coherence(awake, few, loss=loss) if trainable(awake, few, loss) else None,
+        coherence=followed(awake, few, loss, back, step=FAR),
+        near_coherence=followed(awake, few, loss, back, step=NEAR),
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
 
@@ -68,7 +81,7 @@ def first(batch: Examples) -> Examples:
     """Return as many samples as the passes over the network are worth: fewer of larger pictures."""
     inputs, targets = batch
     pixels = math.prod(inputs.shape[2:]) if inputs.ndim == 4 else 1
-    count = 64 if pixels <= 64**2 else 32 if pixels <= 128**2 else 12
+    count = 64 if pixels <= 64**2 else 32 if pixels <= 128**2 else 8
     return inputs[:count], targets[:count]
 
 
@@ -108,12 +121,21 @@ def refuse_loss(loss: Loss, outputs: Tensor, targets: Tensor) -> None:
         )
 
 
-def trainable(model: nn.Module, examples: Examples, loss: Loss) -> bool:
-    """Return whether there is a gradient at all that can be followed."""
+def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward:
+    """Return all gradients of one pass; none where the loss refuses, which the rules on the loss explain."""
     try:
-        return any(g is not None and bool(g.any()) for g in gradients(model, examples, loss).values())
+        return backward(model, examples, loss=loss)
     except (RuntimeError, ValueError, IndexError):
-        return False
+        return Backward((), dict.fromkeys(name for name, _ in model.named_parameters()))
+
+
+def followed(
+    model: nn.Module, examples: Examples, loss: Loss, back: Backward, *, step: float
+) -> Coherence | None:
+    """Return whether the gradient survives a tiny step; None where there is none to follow."""
+    if not any(gradient is not None and bool(gradient.any()) for gradient in back.gradients.values()):
+        return None
+    return coherence(model, examples, loss=loss, step=step, known=back.gradients)
 
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:
@@ -144,72 +166,78 @@ def gap(model: nn.Module, inputs: Tensor, outputs: Tensor) -> float | None:
     return float((trained - evaluated).norm() / trained.norm().clamp_min(1e-12))
 
 
-def layers(model: nn.Module, examples: Examples, loss: Loss) -> tuple[Layer, ...]:
-    """Return a row for each layer and join, from the instruments that measure one thing each."""
-    inputs = examples[0]
-    modules = dict(model.named_modules())
-    try:
-        back = {row.name: row.second_moment for row in gradient_norms(model, examples, loss=loss)}
-    except (RuntimeError, ValueError, IndexError):
-        back = {}  # nothing to differentiate: the rules on the loss or on the weights say why
-    known = {row.name: row for row in representation(model, inputs)} if len(inputs) > 2 else {}
-    ends = saturation(model, inputs)
-    rows = []
-    for row in signal(model, inputs):
-        seen = known.get(row.name)
-        rows.append(
-            Layer(
-                name=row.name,
-                kind=row.kind,
-                weighted=any(p.ndim > 1 for p in modules[row.name].parameters(recurse=False)),
-                join=isinstance(modules[row.name], Join),
-                second_moment=row.second_moment,
-                unit_variance=row.unit_variance,
-                zeros=row.zeros,
-                saturated=ends.get(row.name),
-                rank=seen.rank if seen else None,
-                similarity=seen.similarity if seen else None,
-                spread=seen.spread if seen else None,
-                gradient=back.get(row.name),
-            )
+@final
+@dataclass(frozen=True, slots=True)
+class PartSeen:
+    """What one run has shown of one layer or join.
+
+    Attributes:
+        signal: how large it is.
+        samples: how they lie to one another; None where that cannot be said.
+        saturated: share of the values at either end of a tanh or a sigmoid; None for other layers.
+        values: numbers that each channel has in the batch.
+    """
+
+    signal: Signal
+    samples: RepresentationRow | None
+    saturated: float | None
+    values: int
+
+
+def observed_parts(model: nn.Module, inputs: Tensor) -> tuple[PartSeen, ...]:
+    """Run the batch once and take every measure of what leaves each layer and each join."""
+    compare = comparing(inputs) if len(inputs) > 2 else None
+
+    def measure(position: int, name: str, module: nn.Module, output: Tensor) -> PartSeen:
+        return PartSeen(
+            signal=signal_row(position, name, module, output),
+            samples=compare(position, name, module, output) if compare else None,
+            saturated=saturation(module, output),
+            values=output.numel() // output.shape[1] if output.ndim > 1 and output.shape[1] else 0,
         )
-    return tuple(rows)
+
+    return visit(model, inputs, measure)
 
 
-def saturation(model: nn.Module, inputs: Tensor) -> dict[str, float]:
-    """Return, for each tanh and sigmoid, the share of its values at either end."""
-    shares: dict[str, float] = {}
-
-    def look(name: str, module: nn.Module, _: object, output: Tensor) -> None:
-        low, high = ENDS[type(module)]
-        shares[name] = ((output < low) | (output > high)).double().mean().item()
-
-    with untouched(model), torch.no_grad(), ExitStack() as hooks:
-        for name, module in model.named_modules():
-            if type(module) in ENDS:
-                hooks.callback(module.register_forward_hook(partial(look, name)).remove)
-        model(inputs)
-    return shares
+def saturation(module: nn.Module, output: Tensor) -> float | None:
+    """Return the share of the values of a tanh or a sigmoid at either end."""
+    if type(module) not in ENDS:
+        return None
+    low, high = ENDS[type(module)]
+    return ((output < low) | (output > high)).double().mean().item()
 
 
-def weights(
-    model: nn.Module,
-    awake: nn.Module,
-    examples: Examples,
-    loss: Loss,
-    optimizer: torch.optim.Optimizer | None,
-) -> tuple[Weight, ...]:
+def layers(model: nn.Module, parts: Sequence[PartSeen], back: Backward) -> tuple[Layer, ...]:
+    """Return a row for each layer and join."""
+    modules = dict(model.named_modules())
+    gradients = {row.name: row.second_moment for row in back.rows}
+    return tuple(
+        Layer(
+            name=part.signal.name,
+            kind=part.signal.kind,
+            weighted=any(p.ndim > 1 for p in modules[part.signal.name].parameters(recurse=False)),
+            join=isinstance(modules[part.signal.name], Join),
+            second_moment=part.signal.second_moment,
+            unit_variance=part.signal.unit_variance,
+            zeros=part.signal.zeros,
+            saturated=part.saturated,
+            rank=part.samples.rank if part.samples else None,
+            similarity=part.samples.similarity if part.samples else None,
+            spread=part.samples.spread if part.samples else None,
+            gradient=gradients.get(part.signal.name),
+        )
+        for part in parts
+    )
+
+
+def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer | None) -> tuple[Weight, ...]:
     """Return a row for each parameter: its size is the model's own, its gradient that of the woken model."""
-    try:
-        found = gradients(awake, examples, loss)
-    except (RuntimeError, ValueError, IndexError):
-        found = {}
     moved = (
         None if optimizer is None else {id(p) for group in optimizer.param_groups for p in group["params"]}
     )
     rows = []
     for name, parameter in model.named_parameters():
-        values, gradient = parameter.detach().float(), found.get(name)
+        values, gradient = parameter.detach().float(), back.gradients.get(name)
         spread = values.std(correction=0).item() * math.sqrt(values[0].numel()) if values.ndim > 1 else None
         rows.append(
             Weight(
@@ -219,26 +247,17 @@ def weights(
                 trainable=parameter.requires_grad,
                 optimised=None if moved is None else id(parameter) in moved,
                 reached=gradient is not None,
-                size=values.square().mean().sqrt().item(),
-                gradient=0.0 if gradient is None else gradient.float().square().mean().sqrt().item(),
+                size=math.sqrt(mean_square(values)),
+                gradient=0.0 if gradient is None else math.sqrt(mean_square(gradient)),
                 gain=spread,
             )
         )
     return tuple(rows)
 
 
-def norms(model: nn.Module, inputs: Tensor) -> tuple[Norm, ...]:
+def norms(model: nn.Module, parts: Sequence[PartSeen]) -> tuple[Norm, ...]:
     """Return a row for each normalisation over the batch."""
-    values: dict[str, int] = {}
-
-    def look(name: str, _: nn.Module, given: tuple[Tensor, ...]) -> None:
-        values[name] = given[0].numel() // given[0].shape[1]
-
-    chosen = {name: m for name, m in model.named_modules() if isinstance(m, _BatchNorm)}
-    with untouched(model), torch.no_grad(), ExitStack() as hooks:
-        for name, module in chosen.items():
-            hooks.callback(module.register_forward_pre_hook(partial(look, name)).remove)
-        model(inputs)
+    values = {part.signal.name: part.values for part in parts}
     return tuple(
         Norm(
             name=name,
@@ -248,7 +267,8 @@ def norms(model: nn.Module, inputs: Tensor) -> tuple[Norm, ...]:
             finite=sound(module),
             values=values.get(name, 0),
         )
-        for name, module in chosen.items()
+        for name, module in model.named_modules()
+        if isinstance(module, _BatchNorm)
     )
 
 

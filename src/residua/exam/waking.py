@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from residua.errors import BadInput
-from residua.look import Examples, Loss, untouched
+from residua.look import Examples, Loss, backward
+from residua.parts import Join
 
 ROUNDS = 4
 """A zero behind a zero wakes one step later."""
@@ -75,11 +76,4 @@ def wanted(weight: Tensor) -> float:
 
 def gradients(model: nn.Module, examples: Examples, loss: Loss) -> dict[str, Tensor | None]:
     """Return the gradient of each floating parameter, frozen or not; None for one that the loss does not reach."""
-    inputs, targets = examples
-    with untouched(model), torch.enable_grad():
-        named = {name: p for name, p in model.named_parameters() if p.is_floating_point()}
-        value = loss(model(inputs), targets)
-        if not value.requires_grad:
-            return dict.fromkeys(named)
-        found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
-    return dict(zip(named, found, strict=True))
+    return backward(model, examples, loss=loss, only=Join).gradients

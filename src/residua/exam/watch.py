@@ -4,7 +4,8 @@ It hangs on the optimiser's steps and on the model's call, reads little at most 
 """
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, final
 
@@ -20,6 +21,8 @@ EVERY: Final = 50
 TINY: Final = 1e-7
 """Share of its size that a weight moves at a step, below which float32 loses it."""
 HUGE: Final = 0.3
+ENDED: Final = 4
+"""Steps at next to no learning rate; the last one of a short schedule is no fault."""
 
 
 @final
@@ -31,15 +34,22 @@ class Watch:
         causes: what was found, each once, with the step at which it was.
     """
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        tell: Callable[[Cause], None] | None = None,
+    ) -> None:
         self.model = model
+        self.tell = tell
         self.optimizer = optimizer
         self.steps = 0
         self.causes: tuple[Cause, ...] = ()
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.cleared = True
         self.kept: dict[int, tuple[Tensor, int]] = {}
-        self.rates: list[float] = []
+        self.rates: deque[float] = deque(maxlen=ENDED)
+        self.highest_rate = 0.0
         self.before: dict[int, Tensor] = {}
         self.still: set[str] = set(self.names.values())
 
@@ -52,7 +62,10 @@ class Watch:
         """Keep a cause, if it is the first of its name."""
         if name not in {cause.name for cause in self.causes}:
             said = f"step {self.steps + 1}: {evidence}"
-            self.causes = (*self.causes, Cause(name=name, evidence=said, layer=layer, harm=harm))
+            cause = Cause(name=name, evidence=said, layer=layer, harm=harm)
+            self.causes = (*self.causes, cause)
+            if self.tell:
+                self.tell(cause)
 
     def called(self, model: nn.Module, _: object, output: object) -> None:
         """Look at one call of the model; those without a gradient are somebody's evaluation."""
@@ -72,6 +85,7 @@ class Watch:
         if self.steps and not self.cleared:
             self.look_for_leftovers(grads)
         self.rates.append(max(float(group["lr"]) for group in self.optimizer.param_groups))
+        self.highest_rate = max(self.highest_rate, self.rates[-1])
         if not self.looking:
             return
         if not grads:
@@ -135,10 +149,11 @@ class Watch:
 
     def look_at_rates(self) -> None:
         """Find a schedule that is over before the training has begun."""
-        if len(self.rates) > 1 and self.steps < EVERY and self.rates[-1] < 1e-4 * max(self.rates):
+        over = len(self.rates) == ENDED and max(self.rates) < 1e-4 * self.highest_rate
+        if over and self.steps < EVERY:
             self.add(
                 "schedule has ended",
-                f"the learning rate has fallen from {max(self.rates):g} to {self.rates[-1]:g}",
+                f"the learning rate has fallen from {self.highest_rate:g} to {self.rates[-1]:g}, and stays there",
                 harm=0.8,
             )
 
@@ -159,12 +174,15 @@ class Watch:
 
 
 @contextmanager
-def watch(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Watch]:
+def watch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, *, tell: Callable[[Cause], None] | None = None
+) -> Iterator[Watch]:
     """Watch a training while it runs, and name what goes wrong as it does.
 
     Args:
         model: the one that is trained.
         optimizer: the one that trains it.
+        tell: told each cause when it is found.
 
     >>> model = nn.Linear(2, 2)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -175,7 +193,7 @@ def watch(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Watch]
     >>> [cause.name for cause in seen.causes]
     ['gradients are not cleared']
     """
-    seen = Watch(model, optimizer)
+    seen = Watch(model, optimizer, tell)
     with ExitStack() as hooks:
         hooks.callback(model.register_forward_hook(seen.called).remove)
         hooks.callback(optimizer.register_step_pre_hook(seen.begins).remove)

@@ -32,7 +32,6 @@ from matplotlib.figure import Figure, SubFigure
 from residua.data import scenes
 from residua.lab.claim import Check, Claim, Table
 from residua.lab.cores import on_all_cores
-from residua.lab.drawing import FIFTH, INK, PLAIN, RESIDUAL, SIXTH, THIRD
 from residua.lab.long_skips import (
     KINDS,
     SHOWN,
@@ -57,6 +56,7 @@ from residua.lab.trained_joins import (
     read_dense,
     source_rows,
 )
+from residua.report.drawing import FIFTH, INK, PLAIN, RESIDUAL, SIXTH, THIRD
 
 NAMES: dict[Skips, str] = {"concat": "U-Net, long skips", "none": "U-Net, no long skips"}
 Answer = Segmented | Changed | Reading

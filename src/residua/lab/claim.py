@@ -9,7 +9,7 @@ import msgspec
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from residua.lab.drawing import drawn, svg
+from residua.report.drawing import drawn, svg
 
 
 @final
@@ -115,7 +115,7 @@ class Claim(ABC):
 
     @final
     def plot(self) -> Figure:
-        """Return the figure; `save` of `residua.lab.drawing` writes it as SVG or PNG."""
+        """Return the figure; `save` of `residua.report.drawing` writes it as SVG or PNG."""
         return drawn(self.draw, self.size)
 
     @final

@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 
 from residua.lab.claim import Check, Claim, Table
 from residua.lab.cores import on_all_cores
-from residua.lab.drawing import INK, PLAIN, RESIDUAL, panels
 from residua.lab.fitting import Fit, error, fit
 from residua.lab.networks import Join, label, untrained
 from residua.lab.samples import Samples, samples
 from residua.lab.seeds import spread
 from residua.look import Coherence, coherence
+from residua.report.drawing import INK, PLAIN, RESIDUAL, panels
 
 BATCH = 256
 SEEN = 5000

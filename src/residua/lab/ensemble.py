@@ -22,7 +22,6 @@ from matplotlib.figure import Figure
 
 from residua.lab.claim import Check, Claim, Table
 from residua.lab.cores import on_all_cores
-from residua.lab.drawing import FIFTH, INK, PLAIN, RESIDUAL, SIXTH, THIRD, panels
 from residua.lab.ensemble_rows import (
     STAGES,
     EnsembleRow,
@@ -37,6 +36,7 @@ from residua.lab.ensemble_rows import (
 from residua.lab.lesioned import Task, lesioned
 from residua.lab.networks import Join, label
 from residua.lab.samples import samples
+from residua.report.drawing import FIFTH, INK, PLAIN, RESIDUAL, SIXTH, THIRD, panels
 
 MOST = 0.95
 """A range of lengths is said to carry the gradient if this share of it comes by them."""

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from residua.lab import theory
 from residua.lab.claim import Check, Claim, Table
-from residua.lab.drawing import FIFTH, INK, PLAIN, RESIDUAL, panels
 from residua.lab.fully_connected import WIDTH, plain, residual
 from residua.lab.networks import Join, label, untrained
 from residua.lab.samples import samples
@@ -31,6 +30,7 @@ from residua.lab.seeds import seeded, spread
 from residua.look import Examples, RouteSum, gradient_norms, identity_share, route_sum
 from residua.nets.network import Network
 from residua.parts import Sum
+from residua.report.drawing import FIFTH, INK, PLAIN, RESIDUAL, panels
 
 LAYERS = 24
 SAMPLES = 512

@@ -32,12 +32,12 @@ from torch import Tensor, nn
 
 from residua.lab.claim import Check, Claim, Table
 from residua.lab.cores import on_all_cores
-from residua.lab.drawing import PLAIN, RESIDUAL, SIXTH, panels
 from residua.lab.fitting import Fit, fit
 from residua.lab.networks import Join, label, untrained
 from residua.lab.samples import samples
 from residua.lab.seeds import spread
 from residua.look import Examples, filter_normalised, local_minima, roughness, slice_along, surface, untouched
+from residua.report.drawing import PLAIN, RESIDUAL, SIXTH, panels
 
 POINTS = 41
 CONTOUR = 0.1

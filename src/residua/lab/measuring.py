@@ -10,8 +10,8 @@ from residua.errors import BadInput, UnknownName
 from residua.files import replacing, write_text
 from residua.lab.claim import Claim
 from residua.lab.claims import CLAIMS, Option
-from residua.lab.drawing import save
 from residua.lab.page import page
+from residua.report.drawing import save
 from residua.training.processor import open_device
 
 

@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 
 from residua.lab.batch_statistics import NoiseRow, Step, StepRow, noise, refused, steps
 from residua.lab.claim import Check, Claim, Table
-from residua.lab.drawing import panels
 from residua.lab.fitting import Fit, fit
 from residua.lab.networks import label, untrained
 from residua.lab.norm_trainings import (
@@ -49,6 +48,7 @@ from residua.lab.normalisation_figure import (
 )
 from residua.lab.samples import Samples, samples
 from residua.nets.spec import Norm
+from residua.report.drawing import panels
 
 DEPTH = 20
 SMALL_DEPTH = 8

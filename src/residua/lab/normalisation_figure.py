@@ -6,9 +6,9 @@ from typing import Final
 from matplotlib.axes import Axes
 
 from residua.lab.batch_statistics import NoiseRow, Step, StepRow
-from residua.lab.drawing import FIFTH, FOURTH, INK, PLAIN, RESIDUAL, THIRD
 from residua.lab.norm_trainings import BatchRow, CostRow, OrderRow, RateRow
 from residua.nets.spec import Norm, Order
+from residua.report.drawing import FIFTH, FOURTH, INK, PLAIN, RESIDUAL, THIRD
 
 COLOURS: Final[dict[Norm, str]] = {"batch": RESIDUAL, "group": THIRD, "none": PLAIN}
 WORDS: Final[dict[Norm, str]] = {"batch": "batch norm", "group": "group norm", "none": "no norm"}

@@ -26,7 +26,6 @@ from torch import Tensor, nn
 
 from residua.lab import theory
 from residua.lab.claim import Check, Claim, Table
-from residua.lab.drawing import FIFTH, FOURTH, INK, PLAIN, RESIDUAL, THIRD, panels
 from residua.lab.fully_connected import WIDTH, notebook, plain, residual
 from residua.lab.seeds import seeded, spread
 from residua.look import (
@@ -37,6 +36,7 @@ from residua.look import (
     switching,
     white_noise,
 )
+from residua.report.drawing import FIFTH, FOURTH, INK, PLAIN, RESIDUAL, THIRD, panels
 
 POINTS = 256
 REACH = 2.0

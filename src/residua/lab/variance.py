@@ -24,10 +24,10 @@ from torch import nn
 
 from residua.lab import theory
 from residua.lab.claim import Check, Claim, Table
-from residua.lab.drawing import FIFTH, INK, PLAIN, RESIDUAL, panels
 from residua.lab.seeds import seeded, spread
 from residua.look import signal
 from residua.parts import Chain, Join, Sum
+from residua.report.drawing import FIFTH, INK, PLAIN, RESIDUAL, panels
 
 Layer = Literal["linear", "circular", "zeros"]
 ADDS = 6

@@ -22,11 +22,12 @@ reuse               what each layer of a dense block reads of those before it
 swap                what it costs that blocks change places
 
 To build more: `rewired` puts wrappers on parts for a while (Silent, Bypassed, NoGradient, Scaled, Recorded,
-Recomputed), and `untouched` keeps the promise of every instrument for code of your own.
+Recomputed), `visit` takes a measure of your own of what leaves each part, `backward` gives the gradients of parts
+and parameters from one pass, and `untouched` keeps the promise of every instrument for code of your own.
 """
 
 from residua.look.examples import Examples, Loss
-from residua.look.gradients import Coherence, GradientRow, coherence, gradient_norms
+from residua.look.gradients import Backward, Coherence, GradientRow, backward, coherence, gradient_norms
 from residua.look.identity import IdentityRow, identity_share
 from residua.look.landscape import (
     Direction,
@@ -39,7 +40,7 @@ from residua.look.landscape import (
 from residua.look.legs import LegRow, leg_sizes
 from residua.look.lesion import LesionRow, Score, SwapRow, delete_each, delete_some, swap
 from residua.look.paths import PathRow, RouteSum, gradient_by_length, route_sum
-from residua.look.representation import RepresentationRow, representation
+from residua.look.representation import RepresentationRow, comparing, representation
 from residua.look.reuse import ReuseRow, reuse
 from residua.look.rewire import Wrapper, rewired
 from residua.look.saved import saved_bytes
@@ -52,11 +53,13 @@ from residua.look.shatter import (
     switching,
     white_noise,
 )
-from residua.look.signal import Signal, signal
+from residua.look.signal import Signal, mean_square, signal, signal_row
 from residua.look.untouched import buffers_kept, untouched
+from residua.look.visit import visit
 from residua.look.wrappers import Bypassed, NoGradient, Recomputed, Recorded, Scaled, Silent
 
 __all__ = [
+    "Backward",
     "Bypassed",
     "Coherence",
     "Direction",
@@ -81,9 +84,11 @@ __all__ = [
     "Switching",
     "Wrapper",
     "autocorrelation",
+    "backward",
     "brown_noise",
     "buffers_kept",
     "coherence",
+    "comparing",
     "delete_each",
     "delete_some",
     "filter_normalised",
@@ -94,6 +99,7 @@ __all__ = [
     "leg_sizes",
     "line_gradients",
     "local_minima",
+    "mean_square",
     "representation",
     "reuse",
     "rewired",
@@ -101,10 +107,12 @@ __all__ = [
     "route_sum",
     "saved_bytes",
     "signal",
+    "signal_row",
     "slice_along",
     "surface",
     "swap",
     "switching",
     "untouched",
+    "visit",
     "white_noise",
 ]

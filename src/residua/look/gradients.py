@@ -1,7 +1,7 @@
 """How large the gradient is on its way back, and whether a step along it still finds it there."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from residua.look.examples import Examples, Loss, differentiable
-from residua.look.signal import measured
+from residua.look.signal import mean_square
 from residua.look.untouched import untouched
+from residua.look.visit import measured
 
 
 @final
@@ -61,6 +62,42 @@ def gradient_norms(
     >>> [row.name for row in gradient_norms(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), examples)]
     ['0', '1']
     """
+    return backward(model, examples, loss=loss, only=only).rows
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Backward:
+    """What one pass forward and back has found.
+
+    Attributes:
+        rows: of the parts, in the order of the run.
+        gradients: of each floating parameter by its name, frozen or not; None for one that the loss does not reach.
+    """
+
+    rows: tuple[GradientRow, ...]
+    gradients: dict[str, Tensor | None]
+
+
+def backward(
+    model: nn.Module,
+    examples: Examples,
+    *,
+    loss: Loss = F.cross_entropy,
+    only: type[nn.Module] | None = None,
+) -> Backward:
+    """Differentiate the loss of a batch once, and keep the gradient of every part and of every parameter.
+
+    Args:
+        model: any module, in the mode that it is in; it is left as it was.
+        examples: inputs and targets.
+        loss: from outputs and targets to one number; one that depends on nothing gives no gradients.
+        only: rows for parts of this class alone.
+
+    >>> found = backward(nn.Linear(2, 3), (torch.ones(1, 2), torch.tensor([0])))
+    >>> found.gradients["weight"].shape
+    torch.Size([3, 2])
+    """
     reached: list[tuple[str, nn.Module, list[Tensor]]] = []
 
     def watch(name: str, module: nn.Module, _: object, output: object) -> None:
@@ -76,24 +113,27 @@ def gradient_norms(
                 handle = module.register_forward_hook(partial(watch, name))
                 hooks.callback(handle.remove)
         inputs, targets = examples
-        torch.autograd.backward(loss(model(differentiable(inputs)), targets))
-        return tuple(
+        value = loss(model(differentiable(inputs)), targets)
+        if value.requires_grad:
+            torch.autograd.backward(value)
+        rows = tuple(
             gradient_row(position, name, module, seen[0])
             for position, (name, module, seen) in enumerate(entry for entry in reached if entry[2])
         )
+        return Backward(rows, {n: p.grad for n, p in model.named_parameters() if p.is_floating_point()})
 
 
 def gradient_row(position: int, name: str, module: nn.Module, gradient: Tensor) -> GradientRow:
     """Return the row of one part while the gradients of its parameters are still there."""
-    values = gradient.double()
-    own = [p.grad.double().square().sum() for p in module.parameters(recurse=False) if p.grad is not None]
+    square = mean_square(gradient)
+    own = [p.grad for p in module.parameters(recurse=False) if p.grad is not None]
     return GradientRow(
         position,
         name,
         type(module).__name__,
-        values.norm().item(),
-        values.square().mean().item(),
-        torch.stack(own).sum().sqrt().item() if own else None,
+        math.sqrt(square * gradient.numel()),
+        square,
+        norm(own) if own else None,
     )
 
 
@@ -115,7 +155,12 @@ class Coherence:
 
 
 def coherence(
-    model: nn.Module, examples: Examples, *, loss: Loss = F.cross_entropy, step: float = 3e-4
+    model: nn.Module,
+    examples: Examples,
+    *,
+    loss: Loss = F.cross_entropy,
+    step: float = 3e-4,
+    known: Mapping[str, Tensor | None] | None = None,
 ) -> Coherence:
     """Compare the gradient here with the gradient after a tiny step down along it, on the same batch.
 
@@ -124,6 +169,7 @@ def coherence(
         examples: inputs and targets.
         loss: from outputs and targets to one number.
         step: its length as a share of the norm of all weights.
+        known: the gradients here, by the names of the parameters, if they have been computed already.
 
     >>> _ = torch.manual_seed(0)
     >>> examples = torch.ones(1, 2), torch.tensor([0])
@@ -131,15 +177,18 @@ def coherence(
     1.0
     """
     weights = {name: p.detach() for name, p in model.named_parameters() if p.is_floating_point()}
-    here = gradient_at(model, weights, examples, loss)
+    if known is None:
+        here = gradient_at(model, weights, examples, loss)
+    else:
+        here = {name: torch.zeros_like(w) if (g := known[name]) is None else g for name, w in weights.items()}
     size, length = norm(weights.values()), norm(here.values())
     scale = step * size / length if length else 0.0
     there = gradient_at(model, {name: w - scale * here[name] for name, w in weights.items()}, examples, loss)
-    dots = {name: (here[name].double() * there[name].double()).sum().item() for name in weights}
+    dots = {name: dot(here[name], there[name]) for name in weights}
     return Coherence(
         cosine(sum(dots.values()), length, norm(there.values())),
         length,
-        tuple((name, cosine(dot, norm([here[name]]), norm([there[name]]))) for name, dot in dots.items()),
+        tuple((name, cosine(dots[name], norm([here[name]]), norm([there[name]]))) for name in weights),
     )
 
 
@@ -157,9 +206,14 @@ def gradient_at(
 
 def norm(tensors: Iterable[Tensor]) -> float:
     """Return the Euclidean norm of all numbers in some tensors together."""
-    return math.sqrt(sum(tensor.double().square().sum().item() for tensor in tensors))
+    return math.sqrt(sum(mean_square(tensor) * tensor.numel() for tensor in tensors))
 
 
-def cosine(dot: float, one: float, other: float) -> float:
+def dot(one: Tensor, other: Tensor) -> float:
+    """Return the product of two tensors as vectors, in double precision."""
+    return torch.dot(one.flatten().double(), other.flatten().double()).item()
+
+
+def cosine(product: float, one: float, other: float) -> float:
     """Return the cosine of two vectors from their product and norms; 0 where one of them is zero."""
-    return dot / (one * other) if one and other else 0.0
+    return product / (one * other) if one and other else 0.0

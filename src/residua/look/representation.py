@@ -1,16 +1,13 @@
 """What a network still knows of its inputs after each part: in how many directions samples differ, and which."""
 
 import math
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from residua.look.signal import measured
-from residua.look.untouched import untouched
+from residua.look.visit import Measure, visit
 
 FEATURES = 4096
 """Of a sample, drawn once for each part that has more: enough for the angles between samples."""
@@ -57,23 +54,26 @@ def representation(
     >>> [(round(row.rank, 3), round(row.similarity, 3), round(row.spread, 3)) for row in rows]
     [(1.0, 1.0, 0.75)]
     """
-    rows: list[RepresentationRow] = []
+    compare = comparing(inputs)
+    rows = visit(model, inputs, compare, only=only)
+    return tuple(row for row in rows if row is not None)
+
+
+def comparing(inputs: Tensor) -> Measure[RepresentationRow | None]:
+    """Return the measure that compares the samples after a part with those of the inputs; None where it cannot."""
     before = centred_products(inputs)[0]
 
-    def measure(name: str, module: nn.Module, _: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.is_floating_point() and len(output) == len(inputs):
-            rows.append(row(len(rows), name, module, output, before))
+    def compare(position: int, name: str, module: nn.Module, output: Tensor) -> RepresentationRow | None:
+        if len(output) != len(inputs):
+            return None
+        return representation_row(position, name, module, output, before)
 
-    with untouched(model), ExitStack() as hooks:
-        for name, module in model.named_modules():
-            if isinstance(module, only) if only else measured(module):
-                handle = module.register_forward_hook(partial(measure, name))
-                hooks.callback(handle.remove)
-        model(inputs)
-    return tuple(rows)
+    return compare
 
 
-def row(position: int, name: str, module: nn.Module, output: Tensor, before: Tensor) -> RepresentationRow:
+def representation_row(
+    position: int, name: str, module: nn.Module, output: Tensor, before: Tensor
+) -> RepresentationRow:
     """Return the row of one output, given the products of the inputs."""
     products, spread = centred_products(output)
     together = (products * before).sum()

@@ -1,15 +1,13 @@
 """How large the signal is after each part, on its way forward."""
 
-from contextlib import ExitStack
+import math
 from dataclasses import dataclass
-from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from residua.look.untouched import untouched
-from residua.parts import Join
+from residua.look.visit import visit
 
 
 @final
@@ -50,34 +48,40 @@ def signal(model: nn.Module, inputs: Tensor, *, only: type[nn.Module] | None = N
     >>> [(row.name, row.second_moment) for row in rows]
     [('0', 2.0)]
     """
-    rows: list[Signal] = []
-
-    def measure(name: str, module: nn.Module, _: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.is_floating_point():
-            rows.append(row(len(rows), name, module, output))
-
-    with untouched(model), torch.no_grad(), ExitStack() as hooks:
-        for name, module in model.named_modules():
-            if isinstance(module, only) if only else measured(module):
-                handle = module.register_forward_hook(partial(measure, name))
-                hooks.callback(handle.remove)
-        model(inputs)
-    return tuple(rows)
+    return visit(model, inputs, signal_row, only=only)
 
 
-def measured(module: nn.Module) -> bool:
-    """Return whether a module is worth a row: a fork, or one that computes something itself."""
-    return isinstance(module, Join) or next(module.children(), None) is None
-
-
-def row(position: int, name: str, module: nn.Module, output: Tensor) -> Signal:
-    """Return the row of one output, measured in double precision: a sum of many squares needs it."""
-    values = output.detach().double()
+def signal_row(position: int, name: str, module: nn.Module, output: Tensor) -> Signal:
+    """Return the row of one output."""
     return Signal(
         position=position,
         name=name,
         kind=type(module).__name__,
-        second_moment=values.square().mean().item(),
-        unit_variance=values.var(dim=0, correction=min(1, len(values) - 1)).mean().item(),
-        zeros=(values == 0).double().mean().item(),
+        second_moment=mean_square(output),
+        unit_variance=unit_variance(output),
+        zeros=1 - torch.count_nonzero(output).item() / max(1, output.numel()),
     )
+
+
+def mean_square(values: Tensor) -> float:
+    """Return the mean of the squares, also of values whose squares are no numbers of their own precision.
+
+    >>> mean_square(torch.tensor([3e-30, 4e-30])), mean_square(torch.tensor([math.inf]))
+    (1.25e-59, inf)
+    """
+    if not values.numel():
+        return 0.0
+    values = values if values.dtype == torch.float64 else values.float()
+    least, most = torch.aminmax(values)
+    largest = torch.maximum(-least, most).item()
+    if not largest or not math.isfinite(largest):
+        return largest * largest
+    return (values / largest).square().mean().item() * largest**2
+
+
+def unit_variance(values: Tensor) -> float:
+    """Return the unbiased variance over the batch of each unit, averaged; 0 for a batch of one."""
+    count = len(values)
+    if count < 2:
+        return 0.0
+    return mean_square(values - values.mean(0)) * count / (count - 1)

@@ -1,6 +1,7 @@
 """The whole job: from what the user named to a run folder with a model and a report in it."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from residua.runs import (
 from residua.training.assemble import prepare
 from residua.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from residua.training.evaluate import Evaluation, evaluate_split, write_evaluation
-from residua.training.loop import Show, fit
+from residua.training.foresight import foresee, watched
+from residua.training.loop import Show, fit, write
 from residua.training.network import fitted_spec, short_name
 from residua.training.plan import Tell, make_plan, readable
 from residua.training.processor import keep_memory, open_device
@@ -47,6 +49,7 @@ def train(
     *,
     run: str | Path | None = None,
     skip_bad: bool = False,
+    exam: bool = True,
     tell: Tell = silent,
     announce: Announce = silent,
     show: Show = silent,
@@ -58,6 +61,7 @@ def train(
         settings: what to do; the rest is chosen by the data and the machine, and written down.
         run: path of the run folder, or a bare name under `runs/`; made up from the data if not given.
         skip_bad: leave unreadable pictures out instead of stopping.
+        exam: take the still exam before the first step, and watch the training.
         tell: told what is being done before and after the training itself.
         announce: told what is going to be done, before the first step.
         show: told every row as it is measured.
@@ -68,6 +72,7 @@ def train(
     Raises:
         BadData: the data cannot be used as it is.
         BadInput: a setting makes no sense.
+        WillNotTrain: the exam is sure that nothing will come of it.
         BadRun: the run folder cannot be written.
         Interrupted: it was asked to stop; the message says what is saved.
         Diverged: the loss is no longer finite.
@@ -77,6 +82,7 @@ def train(
     with saying_if_stopped("before the first step, so nothing was saved; the same command begins again"):
         refuse_taken(run)
         plan = make_plan(data, settings, skip_bad=skip_bad, tell=tell)
+        foreseen = foresee(plan) if exam else None
     recipe, source, network = plan.recipe, plan.source, plan.network
     folder = new_run(run, stem=f"{source.name}-{short_name(recipe.model)}")
     with locked(folder), saying_if_stopped(at_once(folder)), noting_stops() as stop:
@@ -85,8 +91,11 @@ def train(
         write_json(folder.config, Config(FORMAT, recipe, plan.chosen, network.spec))
         announce(recipe, plan.chosen, source, folder)
         job, state = prepare(recipe, source, plan.preprocess, network, folder, show, stop)
+        if foreseen:
+            write(job, EventRow(step=0, text=foreseen))
         save_checkpoint(folder.checkpoints, state)
-        fit(job, state)
+        with watched(job, state) if exam else nullcontext():
+            fit(job, state)
         return folder, finish(folder, source, str(data), recipe, tell)
 
 
@@ -141,7 +150,8 @@ def resume(
                 row = EventRow(step=step, text=sentence)
                 append_row(folder.metrics, row)
                 show(row)
-            fit(job, state)
+            with watched(job, state):
+                fit(job, state)
             return folder, finish(folder, source, str(data or record.data), recipe, tell)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from residua.data import Batches, Preprocess, open_source
+from residua.data import Batches, Preprocess, Source, open_source
 from residua.errors import BadInput
 from residua.files import reason
 from residua.look import Examples
@@ -117,6 +117,12 @@ def labelled(data: str, size: int | None) -> tuple[Examples, str, int]:
     """Return the first batch of the training pictures of some data, what it is, and how many classes there are."""
     source = open_source(data)
     preprocess = Preprocess.for_source(source, size)
+    inputs, targets = examples_of(source, preprocess)
+    return (inputs, targets), f"{len(targets)} training pictures of {data}", len(source.classes)
+
+
+def examples_of(source: Source, preprocess: Preprocess) -> Examples:
+    """Return some training pictures, drawn by lot but always the same, without augmentation."""
     train = source.splits["train"]
     few = np.random.default_rng(0).permutation(len(train))[:SAMPLES]
     batches = Batches(
@@ -129,11 +135,7 @@ def labelled(data: str, size: int | None) -> tuple[Examples, str, int]:
         workers=0,
     )
     batch = next(iter(batches.epoch(1)))
-    return (
-        (batch.images, batch.targets),
-        f"{len(batch.targets)} training pictures of {data}",
-        len(source.classes),
-    )
+    return batch.images, batch.targets
 
 
 def noise(

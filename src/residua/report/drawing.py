@@ -1,4 +1,4 @@
-"""How every figure of the lab looks: it must read on paper, on a dark screen, and by colour-blind eyes."""
+"""How every drawn figure looks: it must read on paper, on a dark screen, and by colour-blind eyes."""
 
 import re
 from collections.abc import Callable
@@ -55,7 +55,7 @@ STYLE: Final[dict[Any, Any]] = {  # matplotlib types the keys as a union that ch
 
 
 def drawn(draw: Callable[[Figure], None], size: tuple[float, float]) -> Figure:
-    """Return a figure of `size` inches that `draw` has filled, in the style of the lab and on no ground."""
+    """Return a figure of `size` inches that `draw` has filled, in one style and on no ground."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)

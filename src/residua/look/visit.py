@@ -1,0 +1,52 @@
+"""One run of a batch through a model, with a measure taken of what leaves each part; instruments may share it."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from residua.look.untouched import untouched
+from residua.parts import Join
+
+Row = TypeVar("Row")
+Measure = Callable[[int, str, nn.Module, Tensor], Row]
+"""From the position in the order of the run, the name, the part and what left it, to a row."""
+
+
+def measured(module: nn.Module) -> bool:
+    """Return whether a module is worth a row: a fork, or one that computes something itself."""
+    return isinstance(module, Join) or next(module.children(), None) is None
+
+
+def visit(
+    model: nn.Module, inputs: Tensor, measure: Measure[Row], *, only: type[nn.Module] | None = None
+) -> tuple[Row, ...]:
+    """Run a batch through any model, and return the measure of each layer and each join in the order of the run.
+
+    The model runs in the mode that it is in. A part that gives no tensor of floating numbers has no row.
+
+    Args:
+        model: any module; it is left as it was.
+        inputs: a batch, samples first.
+        measure: of one output; it must not keep the output.
+        only: measure parts of this class alone; without it the joins and every module that holds no other.
+
+    >>> visit(nn.Sequential(nn.ReLU()), torch.ones(1, 2), lambda position, name, part, output: (name, output.shape))
+    (('0', torch.Size([1, 2])),)
+    """
+    rows: list[Row] = []
+
+    def look(name: str, module: nn.Module, _: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.is_floating_point():
+            rows.append(measure(len(rows), name, module, output.detach()))
+
+    with untouched(model), torch.no_grad(), ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if isinstance(module, only) if only else measured(module):
+                handle = module.register_forward_hook(partial(look, name))
+                hooks.callback(handle.remove)
+        model(inputs)
+    return tuple(rows)
