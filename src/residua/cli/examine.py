@@ -1,6 +1,7 @@
 """`residua examine`: whether a network will train, why not, and what would help."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -9,8 +10,10 @@ from rich.console import Console
 
 from residua.cli.screen import open_screen, say
 from residua.errors import BadInput
-from residua.exam import Cause, Examination, Remedy
+from residua.exam import Cause, Examination, Remedy, healthy_bands
 from residua.exam import examine as look
+from residua.files import write_text
+from residua.report import examination_page
 from residua.training.subject import open_subject
 
 COLOURS = {"trains": "green", "slow": "yellow", "does not train": "red"}
@@ -25,6 +28,7 @@ def examine(
     classes: int | None = None,
     device: str | None = None,
     still: Annotated[bool, Parameter(negative="")] = False,
+    page: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Say whether a network will train, why not, and what would help, before it is trained.
@@ -39,14 +43,20 @@ def examine(
         classes: answers that the network gives to the noise.
         device: to compute on.
         still: only look at one batch, and take no steps on copies.
+        page: write the examination as an HTML page, with pictures, to this file.
         as_json: for machines.
     """
     subject = open_subject(target, data=data, shape=shape_of(input), classes=classes, device=device)
     found = look(subject.model, subject.batch, depth="still" if still else "probe")
+    if page:
+        bands = healthy_bands(subject.model, subject.batch)
+        write_text(page, examination_page(subject.name, subject.words, found, bands))
     if as_json:
         print(as_text(subject.name, subject.words, found))
     else:
         show(open_screen(), subject.name, subject.words, found)
+        if page:
+            say(open_screen(), f"page {page}")
     return 1 if found.verdict == "does not train" else 0
 
 

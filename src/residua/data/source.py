@@ -94,7 +94,7 @@ def open_source(data: str | Path, *, seed: int = 0) -> Source:
 
     No picture is decoded; up to 1,000 headers are read. What `train/`, `val/` and `test/` leave open is divided
     by class from `seed` and said in `notes`: class folders alone give 80 % / 10 % / 10 %; without `val/` the
-    smaller of 10 % and 2,000 pictures is held out of train. Files of equal bytes stay together in one split.
+    smaller of 10 % and 1,000 pictures is held out of train. Files of equal bytes stay together in one split.
 
     >>> source = open_source("digits")
     >>> {name: len(split) for name, split in source.splits.items()}

@@ -13,8 +13,10 @@ rules/         what may be wrong, one rule a fault, in seven files by where it l
 verdict        from features and causes to a probability
 treatments/    what may be done about each cause, each changing a copy
 heal           try treatments, keep what helps
+bands          what healthy copies of this very network show, layer by layer
 """
 
+from residua.exam.bands import Bands, Depths, depths, healthy_bands
 from residua.exam.cause import Cause
 from residua.exam.diagnose import Diagnosis, diagnose
 from residua.exam.examine import Examination, examine
@@ -27,7 +29,9 @@ from residua.exam.verdict import Verdict
 from residua.exam.watch import Watch, watch
 
 __all__ = [
+    "Bands",
     "Cause",
+    "Depths",
     "Diagnosis",
     "Examination",
     "Features",
@@ -37,10 +41,12 @@ __all__ = [
     "Remedy",
     "Verdict",
     "Watch",
+    "depths",
     "diagnose",
     "examine",
     "features",
     "heal",
+    "healthy_bands",
     "observe",
     "probe",
     "watch",
