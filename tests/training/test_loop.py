@@ -22,6 +22,8 @@ def test_a_validation_loss_that_is_not_finite_is_told_before_anything_is_saved(t
         train(photos, settings, run=tmp_path / "run")
     run = tmp_path / "run"
     assert not (run / "model.safetensors").exists()
+    said = [row.text for row in read_rows(run / "metrics.jsonl") if isinstance(row, EventRow)]
+    assert said[-1].startswith("training stopped after step 1")
     (saved,) = checkpoints(run / "checkpoints")
     assert saved.name == "step-000000.safetensors"
     tensors, _ = read_checkpoint(saved)

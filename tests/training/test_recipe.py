@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from residua.data import Preprocess, open_source
+from residua.errors import BadInput
 from residua.training import Settings
-from residua.training.recipe import broken_rule, decide
+from residua.training.recipe import broken_rule, decide, refuse_nonsense
 
 
 def test_the_usual_learning_rate_is_that_of_the_batch_in_use() -> None:
@@ -41,3 +42,10 @@ def test_the_usual_learning_rate_is_that_of_the_batch_in_use() -> None:
 )
 def test_every_number_has_its_rule(name: str, value: float, rule: str | None) -> None:
     assert broken_rule(name, value) == rule
+
+
+def test_a_word_must_be_one_that_is_known() -> None:
+    settings = Settings()
+    object.__setattr__(settings, "optimizer", "adam")  # as without the checks of types in these tests
+    with pytest.raises(BadInput, match="--optimizer adam: it must be one of sgd, adamw"):
+        refuse_nonsense(settings)

@@ -12,7 +12,7 @@ from residua.data.listing import WHOLE, Entry, Listing, amount, labels_of
 from residua.errors import BadData
 
 _HELD_OUT = 1_000
-"""Pictures for validation at most: an accuracy near 90 % is known to one point from them, and the rest is learned from."""
+"""Pictures for validation at most: from them an accuracy of 90 % is known to one point."""
 
 
 class Division(NamedTuple):

@@ -69,8 +69,12 @@ def fit(job: Job, state: State) -> None:
     progress = state.progress
     saved_at = time.monotonic()
     while not progress.done:
-        saved_at = run_epoch(job, state, saved_at)
-        close_epoch(job, state)
+        try:
+            saved_at = run_epoch(job, state, saved_at)
+            close_epoch(job, state)
+        except Diverged as error:
+            write(job, EventRow(step=progress.step, text=str(error)))
+            raise
         if progress.done or time.monotonic() - saved_at > SAVE_SECONDS / 6:
             save(job, state)
             saved_at = time.monotonic()

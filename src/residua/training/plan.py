@@ -116,5 +116,5 @@ def with_found_lr(plan: Plan, tell: Tell) -> Plan:
                 yield batch.images.to(plan.recipe.device), batch.targets.to(plan.recipe.device)
 
     found = find_lr(plan.network, pairs(), plan.recipe, tell=partial(tell, "looking for a learning rate"))
-    why = "a third of where the loss was lowest in a range test"
+    why = "a tenth of where the loss was lowest in a range test"
     return replace(plan, recipe=replace(plan.recipe, lr=found), chosen=plan.chosen | {"lr": why})

@@ -224,12 +224,16 @@ WHOLE: Final = {
     "workers": 0,
     "seed": 0,
 }
+WORDS: Final = {"optimizer": ("sgd", "adamw"), "augment": ("none", "light", "strong")}
 SHARES: Final = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
 NOT_NEGATIVE: Final = ("weight_decay", "clip", "mixup", "cutmix")
 
 
 def refuse_nonsense(settings: Settings) -> None:
     """Raise `BadInput` for a setting out of its range."""
+    for name, words in WORDS.items():
+        if (word := getattr(settings, name)) is not None and word not in words:
+            raise BadInput(f"--{name} {word}: it must be one of {', '.join(words)}")
     for field in fields(settings):
         name, value = field.name, getattr(settings, field.name)
         if isinstance(value, int | float) and (rule := broken_rule(name, value)):

@@ -1,0 +1,92 @@
+"""Every fault in every family: what the exam says before the training, what a watch says in it, and what came of it.
+
+    python -m benchmarks.faults.measure --seeds 1 --healthy 6 --out runs/faults.jsonl
+
+Each case is examined (still and with a probe), then trained on the embedded digits under a watch; its outcome is the
+test accuracy. One line a case is added to the file, and cases that are there are not measured again.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any, cast
+
+from benchmarks.faults.cases import Case, healthy, trained
+from benchmarks.faults.faults import everything, planted
+from benchmarks.zoo.networks import FAMILIES, Family
+from residua.errors import BadInput
+from residua.exam import diagnose
+from residua.lab.cores import on_all_cores
+
+BATCH = 256
+TOGETHER = 40
+HEALTHY = "none"
+
+Key = tuple[str, str, int]
+
+
+def measured(key: Key) -> dict[str, Any]:
+    """Return what was said of one case, and what came of it."""
+    fault, name, seed = key
+    family = cast(Family, name)
+    row: dict[str, Any] = {"fault": fault, "family": family, "seed": seed}
+    case = healthy(family, seed) if fault == HEALTHY else planted(fault, family, seed)
+    if case is None:
+        return row | {"applies": False}
+    row |= {"applies": True} | said(case)
+    try:
+        outcome, seen = trained(case)
+    except (RuntimeError, ValueError, IndexError) as error:
+        return row | {"outcome": 0.0, "watched": [], "error": str(error).splitlines()[0]}
+    return row | {"outcome": outcome, "watched": [cause.name for cause in seen.causes]}
+
+
+def said(case: Case) -> dict[str, Any]:
+    """Return what both exams say of a case: probability, verdict and causes."""
+    count = min(BATCH, max(case.batch, 2)) if case.batch < 8 else BATCH
+    batch = case.train[0][:count], case.train[1][:count]
+    answer: dict[str, Any] = {}
+    for depth in ("still", "probe"):
+        began = time.perf_counter()
+        try:
+            found = diagnose(case.model, batch, loss=case.loss, optimizer=case.optimizer(), depth=depth)
+        except BadInput as error:
+            answer[depth] = {
+                "probability": 0.0,
+                "verdict": "does not train",
+                "causes": [],
+                "error": str(error),
+            }
+            continue
+        answer[depth] = {
+            "probability": found.probability,
+            "verdict": found.verdict,
+            "causes": [cause.name for cause in found.causes],
+            "seconds": time.perf_counter() - began,
+        }
+    return answer
+
+
+def main() -> None:
+    """Measure the cases that are not in the file yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--healthy", type=int, default=6)
+    parser.add_argument("--out", type=Path, default=Path("runs/faults.jsonl"))
+    asked = parser.parse_args()
+    known = set()
+    if asked.out.exists():
+        rows = [json.loads(line) for line in asked.out.read_text().splitlines()]
+        known = {(row["fault"], row["family"], row["seed"]) for row in rows}
+    cases: list[Key] = [(HEALTHY, family, seed) for seed in range(asked.healthy) for family in FAMILIES]
+    missing = [key for key in [*cases, *everything(asked.seeds)] if key not in known]
+    for start in range(0, len(missing), TOGETHER):
+        found = on_all_cores(measured, missing[start : start + TOGETHER], device="cpu")
+        with asked.out.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in found)
+        print(f"{start + len(found)} of {len(missing)} measured", flush=True)
+
+
+if __name__ == "__main__":
+    main()
