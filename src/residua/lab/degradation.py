@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 
 from residua.lab.claim import Check, Claim, Table
 from residua.lab.cores import on_all_cores
-from residua.lab.fitting import Fit, error, fit
+from residua.lab.fitting import error, fit, usual_fit
 from residua.lab.networks import Join, label, untrained
-from residua.lab.samples import Samples, samples
+from residua.lab.samples import samples
 from residua.lab.seeds import spread
 from residua.look import Coherence, coherence
 from residua.report.drawing import INK, PLAIN, RESIDUAL, panels
@@ -265,13 +265,8 @@ def curve(task: Task) -> Curve:
         train.append(error(model, pictures.batch(SEEN)))
         test.append(error(model, pictures.test))
 
-    fit(model, pictures.train, recipe(pictures), seed=task.seed, after=look)
+    fit(model, pictures.train, usual_fit(pictures.size), seed=task.seed, after=look)
     return Curve(tuple(train), tuple(test))
-
-
-def recipe(pictures: Samples) -> Fit:
-    """Return how these pictures are learned: those of the paper's size are also moved and mirrored."""
-    return Fit() if pictures.size <= 16 else Fit(epochs=60, shift=pictures.size // 8)
 
 
 def by_epoch(join: Join, depth: int, curves: Sequence[Curve]) -> Iterator[DegradationRow]:

@@ -42,6 +42,15 @@ class Fit:
     shift: int = 0
 
 
+def usual_fit(size: int) -> Fit:
+    """Return how pictures of a side are learned: those of the paper's size, 32 pixels, are also moved and mirrored.
+
+    >>> usual_fit(8).shift, usual_fit(32).shift
+    (0, 4)
+    """
+    return Fit() if size <= 16 else Fit(epochs=60, shift=size // 8)
+
+
 def fit(
     model: nn.Module,
     examples: Examples,

@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from residua.lab.degradation import recipe
-from residua.lab.fitting import error, fit
+from residua.lab.fitting import error, fit, usual_fit
 from residua.lab.networks import Join, untrained
 from residua.lab.samples import Samples, samples
 from residua.look import (
@@ -79,7 +78,7 @@ def lesioned(task: Task) -> Lesioned:
     """Train one network and measure what its parts are worth."""
     pictures = samples(task.data, device=task.device)
     model = untrained(task.depth, task.join, pictures, seed=task.seed)
-    how = recipe(pictures)
+    how = usual_fit(pictures.size)
     fit(
         model,
         pictures.train,

@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from residua.lab.degradation import recipe
-from residua.lab.fitting import Fit, fit
+from residua.lab.fitting import Fit, fit, usual_fit
 from residua.lab.networks import label, untrained
 from residua.lab.samples import samples
 from residua.lab.seeds import seeded, spread
@@ -94,7 +93,7 @@ def changed(depth: int, seed: int, *, quick: bool, data: str, device: str) -> Ch
     model = untrained(depth, "sum", pictures, seed=seed)
     # Before training a batch norm knows no statistics but those of the batch.
     before = tuple(row.ratio for row in leg_sizes(model.train(), images))
-    how = recipe(pictures)
+    how = usual_fit(pictures.size)
     fit(model, pictures.train, halved(how) if quick else how, seed=seed)
     return Changed(depth, before, tuple(row.ratio for row in leg_sizes(model, images)))
 

@@ -19,14 +19,15 @@ from residua.exam.treatments.repairs import (
 )
 from residua.exam.treatments.rescale import rescale
 from residua.exam.treatments.shortcuts import add_shortcuts
+from residua.exam.treatments.traced import add_traced_shortcuts
 
 TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
     "batch too small for its norm": (group_norms,),
     "dead units": (rescale,),
     "everything is frozen": (thaw,),
-    "gradient explodes": (add_shortcuts, rescale),
-    "gradient shatters": (add_shortcuts,),
-    "gradient vanishes": (add_shortcuts, rescale),
+    "gradient explodes": (add_shortcuts, add_traced_shortcuts, rescale),
+    "gradient shatters": (add_shortcuts, add_traced_shortcuts),
+    "gradient vanishes": (add_shortcuts, add_traced_shortcuts, rescale),
     "in-place layer rewrites a shortcut": (give_new_values,),
     "inputs are not normalised": (standardise,),
     "learning rate is zero": (raise_rate,),
@@ -36,10 +37,10 @@ TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
     "norm in evaluation mode": (train_mode,),
     "optimiser misses parameters": (adopt,),
     "running statistics broken": (forget_statistics,),
-    "samples collapse": (add_shortcuts, rescale),
+    "samples collapse": (add_shortcuts, add_traced_shortcuts, rescale),
     "saturated units": (rescale,),
     "sigmoid before a loss that applies one": (drop_probabilities,),
-    "signal dies": (add_shortcuts, rescale),
+    "signal dies": (add_shortcuts, add_traced_shortcuts, rescale),
     "signal explodes": (rescale,),
     "softmax before a loss that applies one": (drop_probabilities,),
     "train and evaluation differ": (forget_statistics,),
