@@ -230,6 +230,14 @@ def blocks_replaced(case: Case, change: Callable[[Add], nn.Module]) -> Case | No
     return case if changed else None
 
 
+def runaway(case: Case) -> Case | None:
+    """Let every step go on for ever."""
+    if case.adam:
+        return None
+    case.momentum = 1.0
+    return case
+
+
 def set_to(**values: float) -> Plant:
     """Return the plant that sets fields of the case."""
 
@@ -324,7 +332,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "branch of one channel": Fault(repeated, ("sum of unlike shapes",)),
     "rate too high": Fault(lr_times(1000), TOO_HIGH),
     "rate too low": Fault(lr_times(1e-5), ("learning rate too low",)),
-    "momentum of 1": Fault(set_to(momentum=1.0), TOO_HIGH),
+    "momentum of 1": Fault(runaway, TOO_HIGH),
     "decay too strong": Fault(set_to(decay=20.0), ("weight decay swallows the weights",)),
     "head alone is moved": Fault(half_moved, ("optimiser misses parameters",)),
     "gradients not cleared": Fault(not_cleared, ("gradients are not cleared",), runs=True),
@@ -334,7 +342,7 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     "constant inputs": Fault(inputs_changed(torch.ones_like), ("inputs are constant",)),
     "inputs with NaN": Fault(
-        inputs_changed(lambda x: torch.where(x > 2, torch.nan, x)), ("inputs are not finite",)
+        inputs_changed(lambda x: torch.where(x > 1, torch.nan, x)), ("inputs are not finite",)
     ),
     "one class": Fault(labels_changed(torch.zeros_like), ("one class only",)),
     "labels shuffled": Fault(labels_changed(shuffled), ("labels do not follow the inputs",)),

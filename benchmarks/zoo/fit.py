@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.zoo.baselines import grad_norm, naswot, synflow
 from benchmarks.zoo.networks import FAMILIES, build, draw
+from residua.exam.verdict import INTERCEPT, PROBED, STILL
 from residua.lab.samples import samples
 
 LEARNS = 0.6
@@ -43,7 +44,7 @@ def sets(row: Row) -> bool:
 
 def table(rows: list[Row], *, probed: bool) -> tuple[np.ndarray, list[str]]:
     """Return what the verdict weighs, a row a network, and the names of the columns."""
-    names = [*rows[0]["features"], *(["drop"] if probed else [])]
+    names = [name for name in (PROBED if probed else STILL) if name != INTERCEPT]
     values = [{**row["features"], "drop": max(row["drops"].values())} for row in rows]
     return np.nan_to_num(np.array([[value[name] for name in names] for value in values])), names
 
@@ -59,14 +60,15 @@ def weights(rows: list[Row], *, probed: bool) -> tuple[dict[str, float], np.ndar
     scale, regression = model[0], model[1]
     slopes = regression.coef_[0] / scale.scale_
     intercept = regression.intercept_[0] - float((slopes * scale.mean_).sum())
-    return {"intercept": intercept, **dict(zip(names, slopes.tolist(), strict=True))}, regression.coef_[0]
+    return {INTERCEPT: intercept, **dict(zip(names, slopes.tolist(), strict=True))}, regression.coef_[0]
 
 
 def scores(rows: list[Row], weighed: dict[str, float], *, probed: bool) -> np.ndarray:
-    """Return the probability of each network."""
+    """Return the probability of each network, as the verdict has it: the sum, less the harm of the causes."""
     columns, names = table(rows, probed=probed)
-    score = weighed["intercept"] + columns @ np.array([weighed[name] for name in names])
-    return 1 / (1 + np.exp(-score.clip(-30, 30)))
+    score = weighed[INTERCEPT] + columns @ np.array([weighed[name] for name in names])
+    left = np.array([row["left"] for row in rows])
+    return left / (1 + np.exp(-score.clip(-30, 30)))
 
 
 def calibration(labels: np.ndarray, likely: np.ndarray) -> float:

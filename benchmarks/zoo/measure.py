@@ -9,6 +9,7 @@ of the three. One line a network is added to the file, and networks that are the
 
 import argparse
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def looked_at(row: Row) -> Row:
     """Return the row of a network with what the exam sees of it now."""
     model, batch = build(draw(row["drawn"]["number"])), samples().batch(BATCH)
     seen = observe(model, batch, loss=F.cross_entropy, optimizer=None)
+    causes = [cause for rule in RULES for cause in rule(seen)]
     return row | {
         "parameters": sum(weight.count for weight in seen.weights),
         "layers": seen.depth,
@@ -54,7 +56,8 @@ def looked_at(row: Row) -> Row:
         "drops": {
             f"{tried.lr:g}": tried.drop for tried in probe(model, batch, loss=F.cross_entropy, optimizer=None)
         },
-        "causes": [cause.name for rule in RULES for cause in rule(seen) if not cause.note],
+        "causes": [cause.name for cause in causes if not cause.note],
+        "left": math.prod(1 - cause.harm for cause in causes),
     }
 
 

@@ -17,14 +17,14 @@ class Cause:
         evidence: the numbers that say so.
         layer: where it starts; None where it is not in one layer.
         harm: how likely it alone keeps the network from training, from 0 to 1; 0 is a note and no fault.
-        weighed: the verdict has weighed the same numbers itself, so this explains it and takes nothing more away.
+        symptom: what a fault elsewhere may show itself in, such as a signal that dies; other causes come before it.
     """
 
     name: str
     evidence: str
     layer: str | None = None
     harm: float
-    weighed: bool = False
+    symptom: bool = False
 
     @property
     def note(self) -> bool:

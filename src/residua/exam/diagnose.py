@@ -83,9 +83,9 @@ def diagnose(
 
 
 def ranked(causes: Iterable[Cause]) -> list[Cause]:
-    """Return the causes, the most harmful first; of equal ones the one that explains the others.
+    """Return the causes, symptoms after what may explain them, then the most harmful first.
 
     A probe that names a learning rate says it better than its setting alone.
     """
     last = {cause.name: cause for cause in causes}
-    return sorted(last.values(), key=lambda cause: -cause.harm)
+    return sorted(last.values(), key=lambda cause: (cause.symptom, -cause.harm))

@@ -22,7 +22,6 @@ class Features:
         signal_range: decades between the largest and the smallest second moment of the layers.
         coherence: of the gradient over all weights with itself after a tiny step.
         tensor_coherence: the mean of that of each weight alone.
-        near_coherence: the mean of that of each weight alone, after a step a thirtieth as long.
         similarity: of the last features to the inputs.
         rank: effective, of the last features.
         spread: share of the last features that differs between samples, in decades below all of it.
@@ -32,7 +31,6 @@ class Features:
     signal_range: float
     coherence: float
     tensor_coherence: float
-    near_coherence: float
     similarity: float
     rank: float
     spread: float
@@ -47,7 +45,6 @@ def features(seen: Observation) -> Features:
         signal_range=decades([layer.second_moment for layer in weighted]),
         coherence=finite(seen.coherence.cosine) if seen.coherence else 0.0,
         tensor_coherence=by_tensor(seen.coherence),
-        near_coherence=by_tensor(seen.near_coherence),
         similarity=(last.similarity or 0.0) if last else 0.0,
         rank=(last.rank or 0.0) if last else 0.0,
         spread=min(WORST, -math.log10(max(last.spread or 0.0, 10**-WORST))) if last else WORST,

@@ -230,11 +230,7 @@ class Optimisation:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Everything that the still exam has seen.
-
-    The coherence is that of the gradient after a step of 0.03 % of the weights; the near one, after a step of a
-    thirtieth of that. Both are None where there is no gradient to follow.
-    """
+    """Everything that the still exam has seen; the coherence is None where there is no gradient to follow."""
 
     training: bool
     samples: int
@@ -247,7 +243,6 @@ class Observation:
     norms: tuple[Norm, ...]
     wiring: Wiring
     coherence: Coherence | None
-    near_coherence: Coherence | None
     optimisation: Optimisation | None
 
     @property

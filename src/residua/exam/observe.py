@@ -33,9 +33,6 @@ from residua.parts import Join
 
 ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.Sigmoid: (0.03, 0.97)}
 """Beyond these values the slope is under 6 % (tanh) or 12 % of the largest (sigmoid)."""
-FAR, NEAR = 3e-4, 1e-5
-"""Steps along the gradient, as shares of the norm of all weights. A network that trains slowly at first, as a deep
-one whose norms make its start steep, is incoherent after the far one and coherent after the near one."""
 
 
 def observe(
@@ -71,8 +68,7 @@ def observe(
         weights=weights(model, back, optimizer),
         norms=norms(model, parts),
         wiring=wiring(model, few[0]),
-        coherence=followed(awake, few, loss, back, step=FAR),
-        near_coherence=followed(awake, few, loss, back, step=NEAR),
+        coherence=followed(awake, few, loss, back),
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
 
@@ -129,13 +125,11 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward
         return Backward((), dict.fromkeys(name for name, _ in model.named_parameters()))
 
 
-def followed(
-    model: nn.Module, examples: Examples, loss: Loss, back: Backward, *, step: float
-) -> Coherence | None:
+def followed(model: nn.Module, examples: Examples, loss: Loss, back: Backward) -> Coherence | None:
     """Return whether the gradient survives a tiny step; None where there is none to follow."""
     if not any(gradient is not None and bool(gradient.any()) for gradient in back.gradients.values()):
         return None
-    return coherence(model, examples, loss=loss, step=step, known=back.gradients)
+    return coherence(model, examples, loss=loss, known=back.gradients)
 
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:

@@ -1,7 +1,7 @@
 """From what was seen to a verdict with a probability: a logistic sum whose weights stand here as numbers.
 
-The weights are set by hand, on a dozen networks that were looked at one by one; the probability is no calibrated
-one yet. `python -m benchmarks.zoo.fit` sets them from random networks that were really trained.
+`python -m benchmarks.zoo.fit` sets the weights from random networks that were really trained. Each cause that a rule
+names then takes its harm: the share of trainings with that fault that came to nothing (`benchmarks/faults/`).
 """
 
 import math
@@ -17,19 +17,23 @@ Verdict = Literal["trains", "slow", "does not train"]
 
 INTERCEPT: Final = "intercept"
 STILL: Final[Mapping[str, float]] = {
-    INTERCEPT: 1.0,
-    "gradient_range": -0.35,
-    "signal_range": -0.15,
-    "tensor_coherence": 3.0,
-    "similarity": 2.0,
+    INTERCEPT: 1.677,
+    "gradient_range": -0.3752,
+    "signal_range": -0.2861,
+    "coherence": 0.5393,
+    "similarity": 4.337,
+    "rank": 2.326,
+    "spread": -0.3757,
 }
 PROBED: Final[Mapping[str, float]] = {
-    INTERCEPT: -0.5,
-    "gradient_range": -0.35,
-    "signal_range": -0.15,
-    "tensor_coherence": 3.0,
-    "similarity": 2.0,
-    "drop": 4.0,
+    INTERCEPT: 1.567,
+    "gradient_range": -0.3067,
+    "signal_range": -0.2802,
+    "coherence": 0.2775,
+    "similarity": 3.374,
+    "rank": 0.9324,
+    "spread": -0.31,
+    "drop": 2.536,
 }
 LIKELY: Final = 0.6
 UNLIKELY: Final = 0.3
@@ -42,7 +46,7 @@ def probability(found: Features, probed: Sequence[ProbeRow], causes: Iterable[Ca
     Args:
         found: the features of the still exam.
         probed: the rows of a probe, or none.
-        causes: what the rules found; each takes its harm, but for those that the features have weighed.
+        causes: what the rules found; each takes its harm.
     """
     values = asdict(found)
     if probed:
@@ -51,7 +55,7 @@ def probability(found: Features, probed: Sequence[ProbeRow], causes: Iterable[Ca
     score = weights[INTERCEPT] + sum(
         weight * values[name] for name, weight in weights.items() if name != INTERCEPT
     )
-    left = math.prod(1 - cause.harm for cause in causes if not cause.weighed)
+    left = math.prod(1 - cause.harm for cause in causes)
     return left / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
 
@@ -84,7 +88,7 @@ def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
             evidence=f"{own.steps} steps at {own.lr:g} take nothing off the loss, at {lower.lr:g} "
             f"{100 * lower.drop:.0f} % of it",
             harm=0.7,
-            weighed=True,
+            symptom=True,
         )
     elif own.drop < 0.05 and higher.drop > max(0.1, 5 * own.drop):
         yield Cause(
@@ -92,5 +96,5 @@ def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
             evidence=f"{own.steps} steps at {own.lr:g} take {100 * own.drop:.1f} % off the loss, at {higher.lr:g} "
             f"{100 * higher.drop:.0f} %",
             harm=0.6,
-            weighed=True,
+            symptom=True,
         )

@@ -27,8 +27,8 @@ def vanishes(seen: Observation) -> Iterator[Cause]:
             name="gradient vanishes",
             evidence=f"its mean square falls from {last:.1e} at the last layer to {first:.1e} at the first",
             layer=half.name,
-            harm=0.6,
-            weighed=True,
+            harm=0.85,
+            symptom=True,
         )
 
 
@@ -45,8 +45,8 @@ def explodes(seen: Observation) -> Iterator[Cause]:
             evidence=f"its mean square grows from {last:.1e} at the last layer to {first:.1e} at the first, "
             f"{each:.2f} times a layer in norm",
             layer=rows[-1].name,
-            harm=0.5,
-            weighed=True,
+            harm=0.85,
+            symptom=True,
         )
 
 
@@ -63,8 +63,8 @@ def shatters(seen: Observation) -> Iterator[Cause]:
             name="gradient shatters",
             evidence=f"after a step of 0.03 % its cosine with itself is {found.coherence:.2f}{shortcuts}",
             layer=worst,
-            harm=0.8,
-            weighed=True,
+            harm=0.6,
+            symptom=True,
         )
 
 
@@ -82,7 +82,7 @@ def unreached(seen: Observation) -> Iterator[Cause]:
             name="detached layers",
             evidence=f"{share(lost, seen)} of the parameters have no gradient: nothing of them reaches the loss",
             layer=lost[0].name,
-            harm=0.2 + 0.6 * portion(lost, seen),
+            harm=0.2 + 0.4 * portion(lost, seen),
         )
 
 

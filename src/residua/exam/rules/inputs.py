@@ -29,7 +29,7 @@ def constant(seen: Observation) -> Iterator[Cause]:
             name="inputs are constant",
             evidence="each sample has one value throughout; the batch lies between "
             f"{inputs.least:g} and {inputs.most:g}",
-            harm=0.95,
+            harm=0.98,
         )
     elif inputs.alike > 0.5:
         yield Cause(
@@ -52,7 +52,7 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
             name="inputs are not normalised",
             evidence=f"mean {inputs.mean:.3g} and deviation {inputs.deviation:.3g}"
             + (", as bytes have that were not divided by 255" if bytes_ else ""),
-            harm=0.25,
+            harm=0.2,
         )
 
 

@@ -19,7 +19,7 @@ def doubled(seen: Observation) -> Iterator[Cause]:
             evidence="the outputs are probabilities that add up to 1, and the loss gives the same when all of them "
             "grow by 1, so it applies a softmax of its own; the gradient is a tenth of what it should be",
             layer=seen.layers[-1].name if seen.layers else None,
-            harm=0.5,
+            harm=0.1,
         )
     elif outputs.unit_interval and not outputs.sums_to_one and loss.sigmoid and outputs.size > 0:
         yield Cause(
@@ -27,13 +27,13 @@ def doubled(seen: Observation) -> Iterator[Cause]:
             evidence="all outputs lie between 0 and 1, and the loss wants them far beyond: it applies a sigmoid of "
             "its own",
             layer=seen.layers[-1].name if seen.layers else None,
-            harm=0.4,
+            harm=0.6,
         )
     elif loss.rewards_outputs and outputs.unit_interval:
         yield Cause(
             name="loss needs logarithms of probabilities",
             evidence="the loss falls by 1 when all outputs grow by 1, without end",
-            harm=0.6,
+            harm=0.2,
         )
 
 
@@ -66,7 +66,7 @@ def alone(seen: Observation) -> Iterator[Cause]:
         yield Cause(
             name="one class only",
             evidence=f"every label of the batch is {targets.least:.0f}",
-            harm=0.7,
+            harm=0.9,
         )
     elif targets.void > 0.95:
         yield Cause(

@@ -22,14 +22,14 @@ def evaluating(seen: Observation) -> Iterator[Cause]:
             evidence=f"{len(still)} of {len(seen.norms)} batch norms use their running statistics while the "
             "network trains; if their backbone is frozen on purpose, all is well",
             layer=still[0].name,
-            harm=0.5 if len(still) == len(seen.norms) and all(w.trainable for w in seen.weights) else 0.0,
+            harm=0.3 if len(still) == len(seen.norms) and all(w.trainable for w in seen.weights) else 0.0,
         )
     elif not seen.training and seen.norms:
         yield Cause(
             name="norm in evaluation mode",
             evidence="the whole network is in evaluation mode: call .train() before training",
             layer=seen.norms[0].name,
-            harm=0.5,
+            harm=0.3,
         )
 
 
@@ -43,7 +43,7 @@ def starving(seen: Observation) -> Iterator[Cause]:
         name="batch too small for its norm",
         evidence=f"{seen.samples} samples leave {fewest.values} values a channel to take a variance of",
         layer=fewest.name,
-        harm=0.9 if fewest.values < FEWEST else 0.4,
+        harm=0.9 if fewest.values < FEWEST else 0.3,
     )
 
 
@@ -64,7 +64,7 @@ def remembering(seen: Observation) -> Iterator[Cause]:
             evidence=f"a momentum of {swapped[0].momentum:g}: PyTorch's is the share of the new batch, 0.1 by "
             "default, and not that of the past",
             layer=swapped[0].name,
-            harm=0.3 if swapped[0].momentum else 0.5,
+            harm=0.3 if swapped[0].momentum else 0.85,
         )
 
 

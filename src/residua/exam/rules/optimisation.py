@@ -25,7 +25,7 @@ def missing(seen: Observation) -> Iterator[Cause]:
         name="optimiser misses parameters",
         evidence=f"{len(left)} of {len(seen.weights)} tensors, {100 * part:.0f} % of the numbers{elsewhere}",
         layer=left[0].name,
-        harm=0.3 + 0.6 * part,
+        harm=0.2 + 0.4 * part,
     )
 
 
@@ -38,9 +38,9 @@ def rates(seen: Observation) -> Iterator[Cause]:
     if found.lr <= 0:
         yield Cause(name="learning rate is zero", evidence=f"a learning rate of {found.lr:g}", harm=1.0)
     elif found.lr > (0.3 if adaptive else 30.0):
-        yield Cause(name="learning rate too high", evidence=f"{found.lr:g} for {found.kind}", harm=0.8)
+        yield Cause(name="learning rate too high", evidence=f"{found.lr:g} for {found.kind}", harm=0.9)
     elif found.lr < (1e-7 if adaptive else 1e-6):
-        yield Cause(name="learning rate too low", evidence=f"{found.lr:g} for {found.kind}", harm=0.8)
+        yield Cause(name="learning rate too low", evidence=f"{found.lr:g} for {found.kind}", harm=0.9)
 
 
 def settings(seen: Observation) -> Iterator[Cause]:
@@ -52,7 +52,7 @@ def settings(seen: Observation) -> Iterator[Cause]:
         yield Cause(
             name="momentum out of range",
             evidence=f"a momentum of {found.momentum:g}; it is a share of the last step, at least 0 and below 1",
-            harm=0.9,
+            harm=0.4,
         )
     elif found.momentum > 0.99 and found.kind not in ADAPTIVE:
         yield Cause(
@@ -65,7 +65,7 @@ def settings(seen: Observation) -> Iterator[Cause]:
             name="weight decay swallows the weights",
             evidence=f"decay {found.weight_decay:g} at learning rate {found.lr:g} takes "
             f"{100 * shrinks(found):.0f} % of every weight at each step",
-            harm=0.7,
+            harm=0.9,
         )
 
 

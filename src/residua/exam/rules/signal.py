@@ -25,8 +25,8 @@ def dies(seen: Observation) -> Iterator[Cause]:
             evidence=f"the second moment falls from {seen.layers[0].second_moment:.1e} after the first layer to "
             f"{last.second_moment:.1e} after the last",
             layer=faint.name,
-            harm=0.6,
-            weighed=True,
+            harm=0.8,
+            symptom=True,
         )
 
 
@@ -44,8 +44,8 @@ def explodes(seen: Observation) -> Iterator[Cause]:
         name="signal explodes",
         evidence=f"the second moment reaches {loud.second_moment:.1e}{per_sum}",
         layer=loud.name,
-        harm=0.7,
-        weighed=True,
+        harm=0.85,
+        symptom=True,
     )
 
 
@@ -61,8 +61,8 @@ def dead(seen: Observation) -> Iterator[Cause]:
                 name="dead units",
                 evidence=f"{100 * layer.zeros:.1f} % of what leaves the layer is zero",
                 layer=layer.name,
-                harm=0.8,
-                weighed=True,
+                harm=0.9,
+                symptom=True,
             )
             return
 
@@ -76,8 +76,8 @@ def saturates(seen: Observation) -> Iterator[Cause]:
                 evidence=f"{100 * layer.saturated:.0f} % of what leaves the {layer.kind.lower()} is at its ends, "
                 "where its slope is under 6 %",
                 layer=layer.name,
-                harm=0.5,
-                weighed=True,
+                harm=0.85,
+                symptom=True,
             )
             return
 
@@ -92,8 +92,8 @@ def collapses(seen: Observation) -> Iterator[Cause]:
             name="samples collapse",
             evidence=f"only {lost.spread:.1e} of the second moment still differs between samples",
             layer=lost.name,
-            harm=0.6,
-            weighed=True,
+            harm=0.8,
+            symptom=True,
         )
 
 

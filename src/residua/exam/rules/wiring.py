@@ -15,7 +15,7 @@ def rewrites(seen: Observation) -> Iterator[Cause]:
             name="in-place layer rewrites a shortcut",
             evidence=f"the outputs change when it does not work in place{more}",
             layer=seen.wiring.rewritten[0],
-            harm=0.3,
+            harm=0.15,
         )
 
 
