@@ -1,5 +1,6 @@
 """`residua check`: what is wrong with a set of pictures."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -7,6 +8,7 @@ from cyclopts import Parameter
 
 from residua import data as pictures
 from residua.cli.findings import show
+from residua.cli.progress import Display
 from residua.cli.screen import open_screen
 
 
@@ -19,7 +21,8 @@ def check(data: str, /, *, as_json: Annotated[bool, Parameter(name="--json", neg
         data: as for train.
         as_json: for machines.
     """
-    found = pictures.check(data)
+    with Display(open_screen(stderr=True)) as display:
+        found = pictures.check(data, tell=partial(display.tell, "reading pictures"))
     if as_json:
         print(msgspec.json.encode(found).decode())
     else:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -120,8 +120,12 @@ class Looked:
     pixels: str
 
 
-def check(data: str | Path) -> CheckReport:
+def check(data: str | Path, *, tell: Callable[[int, int], None] | None = None) -> CheckReport:
     """Read every picture and say what is wrong with the set.
+
+    Args:
+        data: a folder of class folders (in train/, val/, test/ or not), a table, or "digits".
+        tell: told as it goes on how many pictures are read, and of how many.
 
     >>> check("digits").ok
     True
@@ -132,14 +136,14 @@ def check(data: str | Path) -> CheckReport:
     if str(data) == DIGITS:
         source = open_digits()
         learned = source.splits["train"].counts()
-        return report(str(data), source.splits, learned, [], source.notes)
+        return report(str(data), source.splits, learned, [], source.notes, tell)
     listing = list_data(Path(data))
     classes = ordered({entry.label for entries in listing.entries.values() for entry in entries})
     splits = {
         name: to_split(name, entries, classes, listing.root) for name, entries in listing.entries.items()
     }
     learned, problems, notes = planned(listing)
-    found = report(str(data), splits, learned, problems, notes)
+    found = report(str(data), splits, learned, problems, notes, tell)
     bad = (BadFile(name, listing.missing.get(name, reason)) for name, reason in found.bad)
     return replace(
         found,
@@ -168,9 +172,10 @@ def report(
     learned: dict[str, int],
     problems: list[str],
     notes: tuple[str, ...],
+    tell: Callable[[int, int], None] | None,
 ) -> CheckReport:
     """Read every picture of the splits and return what there is to say of them."""
-    looked, bad = look_at(splits)
+    looked, bad = look_at(splits, tell)
     sizes = sorted((one.size for one in looked), key=lambda size: size[0] * size[1]) or [(0, 0)]
     return CheckReport(
         data=data,
@@ -189,7 +194,9 @@ def report(
     )
 
 
-def look_at(splits: dict[str, Split]) -> tuple[list[Looked], list[BadFile]]:
+def look_at(
+    splits: dict[str, Split], tell: Callable[[int, int], None] | None
+) -> tuple[list[Looked], list[BadFile]]:
     """Read every picture of every split, several at a time."""
     places = [(split, index) for split in splits.values() for index in range(len(split))]
 
@@ -218,7 +225,11 @@ def look_at(splits: dict[str, Split]) -> tuple[list[Looked], list[BadFile]]:
             pixels=hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest(),
         )
 
-    found = in_threads(look, len(places))
+    def done(count: int) -> None:
+        if tell is not None:
+            tell(count, len(places))
+
+    found = in_threads(look, len(places), done=done)
     return [one for one in found if isinstance(one, Looked)], [
         one for one in found if isinstance(one, BadFile)
     ]
