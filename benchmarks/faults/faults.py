@@ -1,6 +1,6 @@
 """The faults, each planted by one function; a table names the causes that are right for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import torch
@@ -355,6 +355,6 @@ def planted(name: str, family: Family, seed: int) -> Case | None:
     return FAULTS[name].plant(healthy(family, seed))
 
 
-def everything(seeds: int) -> list[tuple[str, Family, int]]:
-    """Return every fault in every family that has a place for it, for some seeds."""
-    return [(name, family, seed) for name in FAULTS for family in FAMILIES for seed in range(seeds)]
+def everything(seeds: Iterable[int]) -> list[tuple[str, Family, int]]:
+    """Return every fault in every family that may have a place for it, for some seeds."""
+    return [(name, family, seed) for seed in seeds for name in FAULTS for family in FAMILIES]

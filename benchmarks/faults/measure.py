@@ -1,6 +1,7 @@
 """Every fault in every family: what the exam says before the training, what a watch says in it, and what came of it.
 
-    python -m benchmarks.faults.measure --seeds 1 --healthy 6 --out runs/faults.jsonl
+    python -m benchmarks.faults.measure --out runs/faults_setting.jsonl                # seed 0: sets harms and order
+    python -m benchmarks.faults.measure --first 1 --out runs/faults_kept.jsonl         # seed 1: looked at once
 
 Each case is examined (still and with a probe), then trained on the embedded digits under a watch; its outcome is the
 test accuracy. One line a case is added to the file, and cases that are there are not measured again.
@@ -71,16 +72,19 @@ def said(case: Case) -> dict[str, Any]:
 def main() -> None:
     """Measure the cases that are not in the file yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--first", type=int, default=0, help="seed of the first fault of each kind")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--healthy", type=int, default=6)
+    parser.add_argument("--healthy", type=int, default=6, help="healthy cases of each family for each seed")
     parser.add_argument("--out", type=Path, default=Path("runs/faults.jsonl"))
     asked = parser.parse_args()
     known = set()
     if asked.out.exists():
         rows = [json.loads(line) for line in asked.out.read_text().splitlines()]
         known = {(row["fault"], row["family"], row["seed"]) for row in rows}
-    cases: list[Key] = [(HEALTHY, family, seed) for seed in range(asked.healthy) for family in FAMILIES]
-    missing = [key for key in [*cases, *everything(asked.seeds)] if key not in known]
+    seeds = range(asked.first, asked.first + asked.seeds)
+    healthy_seeds = range(asked.first * asked.healthy, (asked.first + asked.seeds) * asked.healthy)
+    cases: list[Key] = [(HEALTHY, family, seed) for seed in healthy_seeds for family in FAMILIES]
+    missing = [key for key in [*cases, *everything(seeds)] if key not in known]
     for start in range(0, len(missing), TOGETHER):
         found = on_all_cores(measured, missing[start : start + TOGETHER], device="cpu")
         with asked.out.open("a") as file:

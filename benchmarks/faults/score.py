@@ -1,6 +1,6 @@
 """What the exam is worth: area under ROC, false alarms, recall and right causes, on the half that set nothing.
 
-python -m benchmarks.faults.score --faults runs/faults.jsonl
+python -m benchmarks.faults.score --faults runs/faults_kept.jsonl
 """
 
 import argparse
@@ -42,7 +42,7 @@ def share(answers: list[bool]) -> str:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--faults", type=Path, default=Path("runs/faults.jsonl"))
+    parser.add_argument("--faults", type=Path, default=Path("runs/faults_kept.jsonl"))
     lines = parser.parse_args().faults.read_text().splitlines()
     rows = [row for row in map(json.loads, lines) if row["applies"]]
     well = [row for row in rows if row["fault"] == HEALTHY and row["outcome"] >= LEARNS]

@@ -30,6 +30,12 @@ def test_a_good_set_is_good(tmp_path: Path) -> None:
     assert found.typical == (12, 12)
 
 
+def test_it_says_how_far_it_is(tmp_path: Path) -> None:
+    heard: list[tuple[int, int]] = []
+    check(good(tmp_path), tell=lambda done, total: heard.append((done, total)))
+    assert heard[-1] == (12, 12)
+
+
 def test_a_leak_between_splits_is_found_by_its_pixels(tmp_path: Path) -> None:
     root = good(tmp_path)
     noise(root / "train" / "cat" / "same.png", 7_000)
