@@ -21,11 +21,13 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.zoo.baselines import grad_norm, naswot, synflow
 from benchmarks.zoo.networks import FAMILIES, build, draw
-from residua.exam.verdict import INTERCEPT, PROBED, STILL
+from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL
 from residua.lab.samples import samples
 
 LEARNS = 0.6
 """Training accuracy from which a network has learned; chance is 0.1."""
+WELL = 0.9
+"""Training accuracy from which a network is well, and an alarm is a false one."""
 BINS = 10
 
 Row = dict[str, Any]
@@ -129,6 +131,11 @@ def main() -> None:
                 f"    {name}: {len(half)} networks, {labels.mean():.0%} learn, AUC {auc(labels, likely):.3f}, "
                 f"calibration error {calibration(labels, likely):.3f}"
             )
+    for title, weighed in (("still", STILL), ("probed", PROBED)):
+        likely = scores(kept, dict(weighed), probed=title == "probed")
+        well = [place for place, row in enumerate(kept) if row["outcome"] >= WELL]
+        alarms = sum(likely[place] < LIKELY or bool(kept[place]["causes"]) for place in well)
+        print(f"\n{title}, as it stands: {alarms} alarms on {len(well)} kept aside that learn to {WELL:.0%}")
     labels = np.array([row["outcome"] >= LEARNS for row in kept])
     families = np.array([row["drawn"]["family"] for row in kept])
     print("\nAUC on those kept aside" + "".join(f"{family:>12}" for family in ("all", *FAMILIES)))

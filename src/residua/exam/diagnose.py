@@ -1,7 +1,7 @@
 """One look at a network and the judgement of it: verdict, causes, and what is worth knowing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, final
 
 import torch
@@ -14,10 +14,13 @@ from residua.exam.observation import Observation
 from residua.exam.observe import observe
 from residua.exam.probe import ProbeRow, probe
 from residua.exam.rules import RULES
-from residua.exam.verdict import Verdict, probability, rates, verdict
+from residua.exam.verdict import Verdict, drop, probability, rates, verdict
 from residua.look import Examples, Loss
 
 Depth = Literal["still", "probe"]
+
+REFUTES = 0.25
+"""Share of the loss that a probe takes away, from which a symptom is a note: the steps did lead somewhere."""
 
 
 @final
@@ -69,7 +72,10 @@ def diagnose(
     probed: tuple[ProbeRow, ...] = ()
     if depth == "probe" and seen.coherence is not None:
         probed = probe(model, batch, loss=loss, optimizer=optimizer)
-    named = ranked([*(cause for rule in RULES for cause in rule(seen)), *rates(probed)])
+    ruled = [cause for rule in RULES for cause in rule(seen)]
+    if probed and drop(probed) >= REFUTES:
+        ruled = [replace(cause, harm=0.0) if cause.symptom else cause for cause in ruled]
+    named = ranked([*ruled, *rates(probed)])
     likely = probability(found, probed, named)
     return Diagnosis(
         verdict=verdict(likely),

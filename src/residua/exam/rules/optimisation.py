@@ -37,7 +37,7 @@ def rates(seen: Observation) -> Iterator[Cause]:
     adaptive = found.kind in ADAPTIVE
     if found.lr <= 0:
         yield Cause(name="learning rate is zero", evidence=f"a learning rate of {found.lr:g}", harm=1.0)
-    elif found.lr > (0.3 if adaptive else 30.0):
+    elif too_high(found):
         yield Cause(name="learning rate too high", evidence=f"{found.lr:g} for {found.kind}", harm=0.9)
     elif found.lr < (1e-7 if adaptive else 1e-6):
         yield Cause(name="learning rate too low", evidence=f"{found.lr:g} for {found.kind}", harm=0.9)
@@ -60,13 +60,18 @@ def settings(seen: Observation) -> Iterator[Cause]:
             evidence=f"a momentum of {found.momentum:g} carries a step on for {1 / (1 - found.momentum):,.0f} steps",
             harm=0.5,
         )
-    if shrinks(found) > SHRINKS:
+    if shrinks(found) > SHRINKS and not too_high(found):
         yield Cause(
             name="weight decay swallows the weights",
             evidence=f"decay {found.weight_decay:g} at learning rate {found.lr:g} takes "
             f"{100 * shrinks(found):.0f} % of every weight at each step",
             harm=0.9,
         )
+
+
+def too_high(found: Optimisation) -> bool:
+    """Return whether the learning rate is above any that is in use."""
+    return found.lr > (0.3 if found.kind in ADAPTIVE else 30.0)
 
 
 def shrinks(found: Optimisation) -> float:
