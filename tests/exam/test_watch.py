@@ -78,6 +78,10 @@ def test_a_schedule_that_is_over() -> None:
     assert "schedule has ended" in names(scheduled(6, lambda step: 1.0 if step == 0 else 0.0))
 
 
+def test_a_schedule_may_end_as_low_as_it_likes() -> None:
+    assert not names(scheduled(60, lambda step: max(1e-9, 1 - step / 50)))
+
+
 def test_the_last_step_of_a_short_schedule_is_no_fault() -> None:
     assert not names(scheduled(10, lambda step: 1 - step / 10 if step < 9 else 1e-9))
 

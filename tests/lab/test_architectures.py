@@ -30,7 +30,7 @@ def result() -> Iterator[Architectures]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"TRAIN": 16, "TEST": 4, "EPOCHS": 1}.items():
             patch.setattr(long_skips, name, value)
-        patch.setattr(trained_joins, "recipe", lambda _: Fit(epochs=1))
+        patch.setattr(trained_joins, "usual_fit", lambda _: Fit(epochs=1))
         patch.setattr(trained_joins, "halved", lambda how: replace(how, epochs=1))
         patch.setattr(architectures, "on_all_cores", one_by_one)
         yield architectures.architectures(depths=(8, 14), quick=True)

@@ -64,10 +64,6 @@ def test_a_network_that_gave_up_keeps_its_last_error() -> None:
     assert [(row.epoch, row.train_error, row.test_error) for row in rows] == [(1, 70, 75), (2, 50, 55)]
 
 
-def test_digits_are_learned_as_they_are() -> None:
-    assert degradation.recipe(samples()).shift == 0
-
-
 def test_it_is_drawn(result: Degradation) -> None:
     assert [axis.get_title(loc="left") for axis in result.plot().axes] == [
         "Deep plain nets do not learn",

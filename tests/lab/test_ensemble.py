@@ -25,7 +25,7 @@ TASK = Task("sum", 8, 0, True, "digits", "cpu")
 def result() -> Iterator[Ensemble]:
     """Networks of an epoch, measured in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lesioned, "recipe", lambda _: Fit(epochs=2))
+        patch.setattr(lesioned, "usual_fit", lambda _: Fit(epochs=2))
         patch.setattr(ensemble, "on_all_cores", lambda work, tasks, **_: [work(task) for task in tasks])
         yield ensemble.ensemble(depths=(14, 8), quick=True)
 

@@ -142,7 +142,9 @@ class Watch:
         elif middle > HUGE and self.steps > 2:
             evidence = f"a step moves the weights by {100 * middle:.0f} % of their size"
             self.add("learning rate too high", evidence, harm=0.6)
-        elif middle < TINY and self.rates[-1] > 0:
+        elif (
+            middle < TINY and self.rates[-1] > 0.01 * self.highest_rate
+        ):  # a schedule may end as low as it likes
             self.add(
                 "learning rate too low", f"a step moves the weights by {middle:.0e} of their size", harm=0.6
             )
