@@ -8,7 +8,6 @@ from PIL import Image
 
 from residua.lab import degradation
 from residua.lab.degradation import Curve, Degradation, by_epoch
-from residua.lab.samples import samples
 
 
 @pytest.fixture(scope="module")
