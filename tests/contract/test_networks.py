@@ -2,8 +2,8 @@
 
 Counts and shapes are taken of every preset at its published size, on tensors without storage. What needs values
 is checked on every preset too, at its published depth and width, on the smallest image that it takes; only the
-hidden units of a VGG, 120 million weights from two lines, are fewer. Export and training go to the thinnest member
-of each family, by the same builder.
+hidden units of a VGG, 120 million weights from two lines, are fewer. Training goes to the thinnest member of each
+family, by the same builder: a plain net of 56 layers learns nothing by heart, which is why there are others.
 """
 
 from collections.abc import Iterator
@@ -229,11 +229,10 @@ def test_saved_weights_come_back_the_same(network: Network) -> None:
     network.train()
 
 
-@pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.usefixtures("traceable")
-def test_an_exported_program_answers_the_same_for_any_batch(name: str) -> None:
-    spec = MEMBERS[name]
-    network = build(spec).eval()
+def test_an_exported_program_answers_the_same_for_any_batch(network: Network) -> None:
+    spec = network.spec
+    network = network.eval()
     side = smallest(spec)
     shapes = ({0: torch.export.Dim.DYNAMIC},)
     program = torch.export.export(
@@ -243,6 +242,7 @@ def test_an_exported_program_answers_the_same_for_any_batch(name: str) -> None:
         pictures = images(spec, size=(side, side), batch=batch)
         with torch.no_grad():
             torch.testing.assert_close(program(pictures), network(pictures), rtol=0, atol=1e-6)
+    network.train()
 
 
 @pytest.mark.parametrize("name", MEMBERS)

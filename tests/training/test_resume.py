@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from residua.errors import BadRun, Interrupted
+from residua.errors import BadInput, BadRun, Interrupted
 from residua.runs import EpochRow, Row, StepRow, read_rows
 from residua.training import Settings, resume, train
 from residua.training.checkpoint import checkpoints, read_checkpoint
@@ -112,3 +113,16 @@ def test_a_run_that_is_done_resumes_to_nothing(unbroken: Path) -> None:
     before = [row for row in read_rows(unbroken / "metrics.jsonl") if isinstance(row, EpochRow)]
     resume(unbroken)
     assert [row for row in read_rows(unbroken / "metrics.jsonl") if isinstance(row, EpochRow)] == before
+
+
+def test_a_run_from_another_machine_goes_on_with_the_device_that_is_here(
+    unbroken: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(unbroken, folder)
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"device": "cpu"', '"device": "cuda:7"'))
+    assert '"cuda:7"' in config.read_text()
+    with pytest.raises(BadInput, match="--device cuda:7 cannot be used here"):
+        resume(folder)
+    assert resume(folder, device="cpu")[0].folder == folder

@@ -15,6 +15,7 @@ def resume(
     /,
     *,
     data: str | None = None,
+    device: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Go on from the newest checkpoint, in the middle of an epoch if need be.
@@ -24,11 +25,12 @@ def resume(
     Args:
         run: its folder, or its bare name under runs/.
         data: where the data is now, if it has moved.
+        device: to go on with, if it is not the one that the run began on.
         as_json: the result as JSON on standard output.
     """
     screen = open_screen(stderr=as_json)
     with Display(screen) as display:
         done, evaluation = training.resume(
-            run, data=data, tell=display.tell, announce=display.announce, show=display.show
+            run, data=data, device=device, tell=display.tell, announce=display.announce, show=display.show
         )
     close(screen, done, evaluation, as_json=as_json)

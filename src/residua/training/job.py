@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def resume(
     run: str | Path,
     *,
     data: str | Path | None = None,
+    device: str | None = None,
     tell: Tell = silent,
     announce: Announce = silent,
     show: Show = silent,
@@ -112,6 +114,7 @@ def resume(
     Args:
         run: its folder, or its bare name under `runs/`.
         data: where the data is now, if it has moved.
+        device: to go on with, if it is not the one that the run began on.
         tell: told what is being done before and after the training itself.
         announce: told what is going to be done.
         show: told every row as it is measured.
@@ -119,11 +122,13 @@ def resume(
     Raises:
         BadRun: there is no such run, or none of its checkpoints is whole.
         BadData: the data has changed.
+        BadInput: the device is not here.
     """
     keep_memory()
     folder = open_run(run)
     config, record = read_json(folder.config, Config), read_json(folder.data, DataRecord)
-    recipe = config.config
+    recipe = config.config if device is None else replace(config.config, device=device)
+    open_device(recipe.device)
     where = whereabouts(record) if data is None else data
     with locked(folder):
         with saying_if_stopped(f"before it went on; {folder.folder} is as it was"):
