@@ -8,17 +8,16 @@ test accuracy. One line a case is added to the file, and cases that are there ar
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.faults.cases import Case, healthy, trained
 from benchmarks.faults.faults import everything, planted
+from benchmarks.rows import add_rows, read_rows
 from benchmarks.zoo.networks import FAMILIES, Family
 from residua.errors import BadInput
 from residua.exam import diagnose
-from residua.lab.cores import on_all_cores
 
 BATCH = 256
 TOGETHER = 40
@@ -77,19 +76,12 @@ def main() -> None:
     parser.add_argument("--healthy", type=int, default=6, help="healthy cases of each family for each seed")
     parser.add_argument("--out", type=Path, default=Path("runs/faults.jsonl"))
     asked = parser.parse_args()
-    known = set()
-    if asked.out.exists():
-        rows = [json.loads(line) for line in asked.out.read_text().splitlines()]
-        known = {(row["fault"], row["family"], row["seed"]) for row in rows}
+    known = {(row["fault"], row["family"], row["seed"]) for row in read_rows(asked.out)}
     seeds = range(asked.first, asked.first + asked.seeds)
     healthy_seeds = range(asked.first * asked.healthy, (asked.first + asked.seeds) * asked.healthy)
     cases: list[Key] = [(HEALTHY, family, seed) for seed in healthy_seeds for family in FAMILIES]
     missing = [key for key in [*cases, *everything(seeds)] if key not in known]
-    for start in range(0, len(missing), TOGETHER):
-        found = on_all_cores(measured, missing[start : start + TOGETHER], device="cpu")
-        with asked.out.open("a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in found)
-        print(f"{start + len(found)} of {len(missing)} measured", flush=True)
+    add_rows(measured, missing, asked.out, together=TOGETHER)
 
 
 if __name__ == "__main__":

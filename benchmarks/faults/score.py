@@ -4,22 +4,19 @@ python -m benchmarks.faults.score --faults runs/faults_kept.jsonl
 """
 
 import argparse
-import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.faults.faults import FAULTS
 from benchmarks.faults.measure import HEALTHY
+from benchmarks.rows import Row, read_rows
 
 LEARNS = 0.6
 """Test accuracy from which a training has come to something; chance is 0.1."""
 TOP = 3
-
-Row = dict[str, Any]
 
 
 def alarmed(row: Row, depth: str) -> bool:
@@ -43,8 +40,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=Path, default=Path("runs/faults_kept.jsonl"))
-    lines = parser.parse_args().faults.read_text().splitlines()
-    rows = [row for row in map(json.loads, lines) if row["applies"]]
+    rows = [row for row in read_rows(parser.parse_args().faults) if row["applies"]]
     well = [row for row in rows if row["fault"] == HEALTHY and row["outcome"] >= LEARNS]
     ill = [row for row in rows if row["fault"] != HEALTHY and row["outcome"] < LEARNS]
     planted = [row for row in rows if row["fault"] != HEALTHY]

@@ -8,9 +8,7 @@ calibration error.
 """
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.rows import Row, read_rows
 from benchmarks.zoo.baselines import grad_norm, naswot, synflow
 from benchmarks.zoo.networks import FAMILIES, build, draw
 from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL
@@ -30,13 +29,10 @@ WELL = 0.9
 """Training accuracy from which a network is well, and an alarm is a false one."""
 BINS = 10
 
-Row = dict[str, Any]
-
 
 def read(path: Path) -> list[Row]:
     """Return the networks of the zoo in their order."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return sorted(rows, key=lambda row: row["drawn"]["number"])
+    return sorted(read_rows(path), key=lambda row: row["drawn"]["number"])
 
 
 def sets(row: Row) -> bool:

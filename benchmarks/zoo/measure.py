@@ -12,10 +12,10 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch.nn.functional as F
 
+from benchmarks.rows import Row, add_rows, read_rows
 from benchmarks.zoo.networks import build, draw
 from residua.exam.features import features
 from residua.exam.observe import observe
@@ -29,8 +29,6 @@ RATES = (0.003, 0.03, 0.3)
 BATCH = 256
 TOGETHER = 28
 """Networks between two writes to the file."""
-
-Row = dict[str, Any]
 
 
 def trained(number: int) -> Row:
@@ -68,18 +66,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/zoo.jsonl"))
     parser.add_argument("--look", action="store_true")
     asked = parser.parse_args()
-    rows = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
+    rows = read_rows(asked.out)
     if asked.look:
         rows = on_all_cores(looked_at, rows, device="cpu")
         asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return
     known = {row["drawn"]["number"] for row in rows}
     missing = [number for number in range(asked.count) if number not in known]
-    for start in range(0, len(missing), TOGETHER):
-        found = on_all_cores(trained, missing[start : start + TOGETHER], device="cpu")
-        with asked.out.open("a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in found)
-        print(f"{start + len(found)} of {len(missing)} measured", flush=True)
+    add_rows(trained, missing, asked.out, together=TOGETHER)
 
 
 if __name__ == "__main__":

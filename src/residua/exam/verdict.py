@@ -1,7 +1,8 @@
 """From what was seen to a verdict with a probability: a logistic sum whose weights stand here as numbers.
 
 `python -m benchmarks.zoo.fit` sets the weights from random networks that were really trained. Each cause that a rule
-names then takes its harm: the share of trainings with that fault that came to nothing (`benchmarks/faults/`).
+names then takes its harm: set by hand, near the share of trainings with that fault that came to nothing where
+`benchmarks/faults/` plants it, and lower where the rule itself may be wrong.
 """
 
 import math

@@ -18,6 +18,8 @@ from residua.look import untouched
 from residua.parts import Scale
 
 PREFIX: Final = "shortcut_scale"
+REFUSALS: Final = (RuntimeError, TypeError, ValueError, AttributeError, LookupError)
+"""What somebody's code says when it runs on values that are none: it cannot be traced."""
 
 
 def add_traced_shortcuts(patient: Patient) -> str | None:
@@ -48,9 +50,7 @@ def traced(patient: Patient) -> fx.GraphModule | None:
         with untouched(graph), torch.no_grad():
             graph.eval()
             ShapeProp(graph).propagate(patient.batch[0][:2])
-    except (
-        Exception
-    ):  # tracing runs somebody's code with values that are none: any error says "not traceable"
+    except REFUSALS:
         return None
     return graph
 
