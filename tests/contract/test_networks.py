@@ -28,6 +28,7 @@ from tests.nets.members import MEMBERS
 # To the last digit, of torchvision 0.28 (the definitions in torchvision.models, ImageNet's 1,000 classes).
 TORCHVISION = {
     "densenet121": 7_978_856,
+    "densenet161": 28_681_000,
     "densenet169": 14_149_480,
     "densenet201": 20_013_928,
     "resnet101": 44_549_160,
@@ -35,6 +36,8 @@ TORCHVISION = {
     "resnet18": 11_689_512,
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,
+    "resnext101_32x8d": 88_791_336,
+    "resnext101_64x4d": 83_455_272,
     "resnext50_32x4d": 25_028_904,
     "vgg11": 132_863_336,
     "vgg11_bn": 132_868_840,
@@ -44,6 +47,7 @@ TORCHVISION = {
     "vgg16_bn": 138_365_992,
     "vgg19": 143_667_240,
     "vgg19_bn": 143_678_248,
+    "wide_resnet101_2": 126_886_696,
     "wide_resnet50_2": 68_883_240,
 }
 

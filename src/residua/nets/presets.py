@@ -48,12 +48,15 @@ def vgg(*repeats: int, norm: bool = False) -> PlainSpec:
     return PlainSpec(widths=widths, norm="batch" if norm else "none")
 
 
-def imagenet_resnet(*depths: int, basic: bool = False, groups: int = 1, widen: float = 1) -> ResNetSpec:
+def imagenet_resnet(
+    *depths: int, basic: bool = False, groups: int = 1, widen: float = 1, preact: bool = False
+) -> ResNetSpec:
     """Return a residual network for large images: four stages of so many blocks."""
     return ResNetSpec(
         depths=depths,
         widths=(64, 128, 256, 512),
         block="basic" if basic else "bottleneck",
+        order="full_preact" if preact else "original",
         groups=groups,
         widen=widen,
     )
@@ -94,9 +97,9 @@ def cifar_skipinit(depth: int) -> ResNetSpec:
     return msgspec.structs.replace(cifar_resnet(depth), norm="none", skip_init=True)
 
 
-def imagenet_densenet(*depths: int) -> DenseNetSpec:
-    """Return a DenseNet-BC for large images, growth 32."""
-    return DenseNetSpec(depths=depths, growth=32)
+def imagenet_densenet(*depths: int, growth: int = 32) -> DenseNetSpec:
+    """Return a DenseNet-BC for large images; its stem gives twice its growth."""
+    return DenseNetSpec(depths=depths, growth=growth, stem_width=2 * growth)
 
 
 def cifar_densenet(depth: int, growth: int) -> DenseNetSpec:
@@ -124,6 +127,9 @@ def encoded_unet(encoder: ResNetSpec) -> UNetSpec:
     return UNetSpec(widths=(256, 128, 64, 32, 16), norm="batch", encoder=encoder)
 
 
+RESNEXT101 = imagenet_resnet(3, 4, 23, 3, groups=32, widen=4)
+RESNEXT101_64 = imagenet_resnet(3, 4, 23, 3, groups=64, widen=4)
+WIDE101 = imagenet_resnet(3, 4, 23, 3, widen=2)
 RESNEXT50 = imagenet_resnet(3, 4, 6, 3, groups=32, widen=2)
 PAPER_UNET = UNetSpec(widths=(64, 128, 256, 512, 1024), in_channels=1)
 ADDITIVE_UNET = msgspec.structs.replace(PAPER_UNET, join="sum")
@@ -152,7 +158,14 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "resnet101": Preset(imagenet_resnet(3, 4, 23, 3), HE, 224, 44_549_160, 7_801_405_440),
     "resnet152": Preset(imagenet_resnet(3, 8, 36, 3), HE, 224, 60_192_808, 11_513_626_624),
     "wide_resnet50_2": Preset(imagenet_resnet(3, 4, 6, 3, widen=2), WIDE, 224, 68_883_240, 11_398_021_120),
+    "wide_resnet101_2": Preset(WIDE101, WIDE, 224, 126_886_696, 22_753_050_624),
     "resnext50_32x4d": Preset(RESNEXT50, XIE, 224, 25_028_904, 4_230_479_872),
+    "resnext101_32x8d": Preset(RESNEXT101, XIE, 224, 88_791_336, 16_414_015_488),
+    "resnext101_64x4d": Preset(RESNEXT101_64, XIE, 224, 83_455_272, 15_460_270_080),
+    "resnetv2_18": Preset(imagenet_resnet(2, 2, 2, 2, basic=True, preact=True), HE2, 224, 11_687_720, 1_814_073_344),
+    "resnetv2_34": Preset(imagenet_resnet(3, 4, 6, 3, basic=True, preact=True), HE2, 224, 21_795_880, 3_663_761_408),
+    "resnetv2_50": Preset(imagenet_resnet(3, 4, 6, 3, preact=True), HE2, 224, 25_549_352, 4_089_184_256),
+    "resnetv2_101": Preset(imagenet_resnet(3, 4, 23, 3, preact=True), HE2, 224, 44_541_480, 7_801_405_440),
     "resnet20_cifar": Preset(cifar_resnet(20), HE, 32, 269_722, 40_551_040),
     "resnet32_cifar": Preset(cifar_resnet(32), HE, 32, 464_154, 68_862_592),
     "resnet44_cifar": Preset(cifar_resnet(44), HE, 32, 658_586, 97_174_144),
@@ -164,6 +177,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "resnet56_skipinit": Preset(cifar_skipinit(56), SKIP, 32, 851_013, 125_485_696),
     "wrn28_10": Preset(cifar_wide(28, 10), WIDE, 32, 36_479_194, 5_243_328_768),
     "densenet121": Preset(imagenet_densenet(6, 12, 24, 16), HUANG, 224, 7_978_856, 2_834_161_664),
+    "densenet161": Preset(imagenet_densenet(6, 12, 36, 24, growth=48), HUANG, 224, 28_681_000, 7_727_907_072),
     "densenet169": Preset(imagenet_densenet(6, 12, 32, 32), HUANG, 224, 14_149_480, 3_359_843_328),
     "densenet201": Preset(imagenet_densenet(6, 12, 48, 32), HUANG, 224, 20_013_928, 4_291_365_888),
     "densenet40_k12": Preset(cifar_densenet(40, 12), HUANG, 32, 1_019_722, 264_812_928),

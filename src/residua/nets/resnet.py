@@ -74,7 +74,7 @@ def stem(carried: int, learned: int, *, kind: Stem, norm: Norm, bare: bool) -> C
     parts: dict[str, nn.Module] = {
         "conv": convolution(carried, learned, kernel=3 if small else 7, stride=1 if small else 2, bias=bias)
     }
-    if not (bare and small):
+    if not bare:
         if norm != "none":
             parts["norm"] = normalisation(norm, learned)
         parts["relu"] = activation()

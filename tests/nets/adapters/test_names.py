@@ -5,12 +5,13 @@ from residua.nets.adapters.tables import (
     CIFAR_RESNET,
     TORCHVISION_DENSENET,
     TORCHVISION_RESNET,
+    TORCHVISION_VGG_HEAD,
     Rows,
-    torchvision_vgg,
+    vgg_body,
 )
 from residua.nets.spec import PlainSpec
 
-VGG = torchvision_vgg(PlainSpec(widths=((8,), (16, 16)), norm="batch"))
+VGG = (*vgg_body(PlainSpec(widths=((8,), (16, 16)), norm="batch")), *TORCHVISION_VGG_HEAD)
 
 
 @pytest.mark.parametrize(

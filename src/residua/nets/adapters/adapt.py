@@ -1,6 +1,6 @@
 """Weights under other names, recognised and renamed; nothing is left out without being told."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -37,10 +37,15 @@ class Adapted:
     std: tuple[float, ...] | None
 
 
-def adapt(state: Mapping[str, Tensor], spec: Spec) -> Adapted:
+def adapt(state: Mapping[str, Tensor], spec: Spec, *, optional: Collection[str] = ()) -> Adapted:
     """Recognise whose weights these are, and give them the names of the network of this spec.
 
     The batch counters that norms have had since PyTorch 1.0 start at 0 where the weights are older.
+
+    Args:
+        state: weights by name.
+        spec: of the network.
+        optional: names of ours that may be missing.
 
     Raises:
         BadRun: they do not fit; the message counts and shows the names that match nothing, those missing,
@@ -53,23 +58,36 @@ def adapt(state: Mapping[str, Tensor], spec: Spec) -> Adapted:
     >>> list(theirs)[0], adapt(theirs, spec("resnet20_cifar")).project
     ('conv1.weight', 'torchvision')
     """
-    with torch.device("meta"):
-        wanted = {name: tuple(tensor.shape) for name, tensor in build(spec).state_dict().items()}
-    state = unwrapped(state)
-    projects = {OURS: None, **conventions(spec)}
-    project = max(projects, key=lambda name: known(state, projects[name], wanted))
-    renamed, strange = rename(state, projects[project])
+    wanted = shapes_of(spec)
+    project, renamed, strange = recognise(state, spec, wanted)
     for name in wanted.keys() - renamed.keys():
         if name.endswith(f".{COUNTER}"):
             renamed[name] = torch.tensor(0)
-    refuse_misfit(renamed, wanted, strange=strange, project=project)
-    convention = projects[project]
+    needed = {name: shape for name, shape in wanted.items() if name in renamed or name not in optional}
+    refuse_misfit(renamed, needed, strange=strange, project=project)
+    convention = conventions(spec).get(project)
     return Adapted(
         project=project,
         state=renamed,
         mean=convention.mean if convention else None,
         std=convention.std if convention else None,
     )
+
+
+def shapes_of(spec: Spec) -> dict[str, tuple[int, ...]]:
+    """Return the names and the shapes of the tensors of a network, in their order."""
+    with torch.device("meta"):
+        return {name: tuple(tensor.shape) for name, tensor in build(spec).state_dict().items()}
+
+
+def recognise(
+    state: Mapping[str, Tensor], spec: Spec, wanted: Mapping[str, object]
+) -> tuple[str, dict[str, Tensor], list[str]]:
+    """Return the project whose names these are, the state under our names, and the names that have none of ours."""
+    state = unwrapped(state)
+    projects = {OURS: None, **conventions(spec)}
+    project = max(projects, key=lambda name: known(state, projects[name], wanted))
+    return project, *rename(state, projects[project])
 
 
 def from_ours(state: Mapping[str, Tensor], spec: Spec, *, project: str) -> dict[str, Tensor]:
@@ -82,12 +100,31 @@ def from_ours(state: Mapping[str, Tensor], spec: Spec, *, project: str) -> dict[
     known_projects = conventions(spec)
     if project not in known_projects:
         raise UnknownName.among("project with such networks", project, [OURS, *known_projects])
-    rows = known_projects[project].rows
-    named = {name: theirs(name, rows) for name in state}
+    convention = known_projects[project]
+    named = {name: theirs(name, convention.rows) for name in state}
     nameless = [name for name, found in named.items() if found is None]
     if nameless:
         raise BadRun(f"{project} has no name for {some(nameless)}; it has no network of this form")
-    return {found: state[name] for name, found in named.items() if found is not None}
+    return {
+        found: as_kernel(name, state[name], convention) for name, found in named.items() if found is not None
+    }
+
+
+def as_kernel(name: str, tensor: Tensor, convention: Conventions) -> Tensor:
+    """Return the weights of a linear layer as those of the convolution that another project has in its place.
+
+    >>> as_kernel("fc.weight", torch.zeros(2, 12), Conventions(rows=(), kernels=(("fc", 2),))).shape
+    torch.Size([2, 3, 2, 2])
+    """
+    layer, _, leaf = name.rpartition(".")
+    side = dict(convention.kernels).get(layer)
+    return tensor if side is None or leaf != "weight" else tensor.reshape(len(tensor), -1, side, side)
+
+
+def as_matrix(name: str, tensor: Tensor, convention: Conventions) -> Tensor:
+    """Return the weights of such a convolution as those of our linear layer."""
+    layer, _, leaf = name.rpartition(".")
+    return tensor.flatten(1) if layer in dict(convention.kernels) and leaf == "weight" else tensor
 
 
 def unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -117,7 +154,7 @@ def rename(
         if found is None or found in renamed:
             strange.append(name)
         else:
-            renamed[found] = tensor
+            renamed[found] = as_matrix(found, tensor, convention)
     return renamed, strange
 
 

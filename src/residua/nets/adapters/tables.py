@@ -7,7 +7,6 @@ the one written, and the others are older spellings that are still read.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, assert_never, final
 
 from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec
@@ -26,11 +25,14 @@ class Conventions:
 
     Attributes:
         rows: names there and here.
+        kernels: layers of ours that are linear and there are convolutions of this side, whose weights are the same
+            numbers in another shape.
         mean: subtracted from each channel.
         std: each channel is divided by it.
     """
 
     rows: Rows
+    kernels: tuple[tuple[str, int], ...] = ()
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
 
@@ -75,10 +77,18 @@ TORCHVISION_VGG_HEAD: Final[Rows] = (
 )
 
 
-def torchvision_vgg(spec: PlainSpec) -> Rows:
+TIMM_VGG_HEAD: Final[Rows] = (
+    ("pre_logits.fc1", "head.linear1"),
+    ("pre_logits.fc2", "head.linear2"),
+    ("head.fc", "head.linear"),
+)
+TIMM_VGG_KERNELS: Final = (("head.linear1", 7), ("head.linear2", 1))
+
+
+def vgg_body(spec: PlainSpec) -> Rows:
     """Return the table of a VGG, whose layers have only a number there: it counts ReLU and pooling too.
 
-    >>> torchvision_vgg(PlainSpec(widths=((64,), (128, 128))))[:3]
+    >>> vgg_body(PlainSpec(widths=((64,), (128, 128))))[:3]
     (('features.0', 'stage1.conv1'), ('features.3', 'stage2.conv1'), ('features.5', 'stage2.conv2'))
     """
     rows: list[tuple[str, str]] = []
@@ -91,21 +101,85 @@ def torchvision_vgg(spec: PlainSpec) -> Rows:
                 rows.append((f"features.{index}", f"stage{stage}.norm{number}"))
             index += 2  # over the ReLU
         index += 1  # over the pooling
-    return (*rows, *TORCHVISION_VGG_HEAD)
+    return tuple(rows)
+
+
+TIMM_RESNETV2_ENDS: Final[Rows] = (
+    ("stem.conv", "stem.conv"),
+    ("norm", "close.norm"),
+    ("head.fc", "head.linear"),
+)
+TIMM_RESNETV2_KERNELS: Final = (("head.linear", 1),)
+
+TIMM_RESNETV2_BLOCK: Final[Rows] = (
+    ("stages.{stage}.blocks.{block}.norm{n}", "stage{stage+1}.{block}.branch.norm{n}"),
+    ("stages.{stage}.blocks.{block}.conv{n}", "stage{stage+1}.{block}.branch.conv{n}"),
+)
+
+
+def timm_resnetv2(spec: ResNetSpec) -> Rows:
+    """Return the table of a pre-activated network: a block that projects shares its first norm with its shortcut.
+
+    >>> timm_resnetv2(ResNetSpec(depths=(1,), widths=(64,), block="bottleneck", order="full_preact"))[3]
+    ('stages.0.blocks.0.downsample.conv', 'stage1.0.sum.shortcut.conv')
+    """
+    rows = list(TIMM_RESNETV2_ENDS)
+    carried = (spec.stem_width, *spec.outputs)
+    for stage, learned in enumerate(spec.outputs):
+        if stage or carried[stage] != learned:
+            there, here = f"stages.{stage}.blocks.0", f"stage{stage + 1}.0"
+            rows += [
+                (f"{there}.downsample.conv", f"{here}.sum.shortcut.conv"),
+                (f"{there}.norm1", f"{here}.norm1"),
+                (f"{there}.norm{{n}}", f"{here}.sum.branch.norm{{n}}"),
+                (f"{there}.conv{{n}}", f"{here}.sum.branch.conv{{n}}"),
+            ]
+    return (*rows, *TIMM_RESNETV2_BLOCK)
+
+
+def encoder_places(spec: UNetSpec, encoder: ResNetSpec) -> tuple[tuple[str, str], ...]:
+    """Return how the names of a classifier's parts begin, and how the same parts begin as the encoder of a U-Net.
+
+    >>> encoder = ResNetSpec(depths=(2, 2), widths=(16, 32), stem="cifar", stem_width=16)
+    >>> encoder_places(UNetSpec(widths=(16,), encoder=encoder), encoder)[1]
+    ('stage1.', 'body.part.encode.stage.')
+    """
+    small, last = encoder.stem == "cifar", len(encoder.depths)
+    deeper = "skip.deeper." if spec.join == "none" else "skip.branch.deeper."
+    top = "body.part." if small else "body.part.u."
+    closed = encoder.order in ("relu_preact", "full_preact")
+    places = [("stem.", f"{top}encode.stem." if small else f"{top}encode.")]
+    for number in range(1, last + 1):
+        floor = f"{top}{deeper * (number - 1 if small else number)}encode."
+        beside = number == 1 or (number == last and closed)  # of a stem, a pooling or what closes the trunk
+        places.append((f"stage{number}.", f"{floor}stage." if beside else floor))
+        if number == last:
+            places.append(("close.", f"{floor}close."))
+    return tuple(places)
 
 
 def conventions(spec: Spec) -> Mapping[str, Conventions]:
-    """Return the other projects that have networks of this family, by name."""
-    tables: dict[str, Rows]
+    """Return the other projects that have networks of this family, by name; U-Nets are nobody's but ours."""
     match spec:
+        case ResNetSpec(order="full_preact"):
+            return {"timm": Conventions(rows=timm_resnetv2(spec), kernels=TIMM_RESNETV2_KERNELS)}
         case ResNetSpec():
-            tables = {"pytorch_resnet_cifar10": CIFAR_RESNET, "torchvision": TORCHVISION_RESNET}
+            large = Conventions(rows=TORCHVISION_RESNET)
+            return {
+                "pytorch_resnet_cifar10": Conventions(rows=CIFAR_RESNET),
+                "torchvision": large,
+                "timm": large,
+            }
         case DenseNetSpec():
-            tables = {"torchvision": TORCHVISION_DENSENET}
+            dense = Conventions(rows=TORCHVISION_DENSENET)
+            return {"torchvision": dense, "timm": dense}
         case PlainSpec():
-            tables = {"torchvision": torchvision_vgg(spec)}
+            body = vgg_body(spec)
+            return {
+                "torchvision": Conventions(rows=(*body, *TORCHVISION_VGG_HEAD)),
+                "timm": Conventions(rows=(*body, *TIMM_VGG_HEAD), kernels=TIMM_VGG_KERNELS),
+            }
         case UNetSpec():
-            tables = {}
+            return {}
         case _:
             assert_never(spec)
-    return MappingProxyType({name: Conventions(rows=rows) for name, rows in tables.items()})
