@@ -6,6 +6,7 @@ ResiduaError            a mistake that its message explains: what was given, the
   BadInput              a tensor or a picture that this network cannot take
   BadData               a folder, a table or a file of the data that cannot be used
   BadRun                a run folder or a model file that cannot be read, resumed or written
+  BadExport             an exported file that does not do what the network does
   WillNotTrain          a training that the exam is sure will come to nothing
   Diverged              a loss that is no longer finite
   Interrupted           a run that was asked to stop and saved itself first
@@ -52,6 +53,10 @@ class BadData(ResiduaError):
 
 class BadRun(ResiduaError):
     """A run folder or a model file that cannot be read, resumed or written."""
+
+
+class BadExport(ResiduaError):
+    """An exported file that does not do what the network does."""
 
 
 class WillNotTrain(ResiduaError):

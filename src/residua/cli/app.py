@@ -29,6 +29,9 @@ app.command("residua.cli.train:train", name="train", help="Train a classifier on
 app.command("residua.cli.resume:resume", name="resume", help="Go on with a run that was stopped.")
 app.command("residua.cli.evaluate:evaluate", name="evaluate", help="Score a trained network on pictures.")
 app.command("residua.cli.predict:predict", name="predict", help="Say what is in single pictures.")
+app.command(
+    "residua.cli.export:export", name="export", help="Write a network for other programs, and check it."
+)
 app.command("residua.cli.check:check", name="check", help="Look for what is wrong with a set of pictures.")
 app.command("residua.cli.models:models", name="models", help="List the networks.")
 app.command("residua.cli.lab:lab", name="lab", help="Measure the claims about residual networks.")

@@ -1,7 +1,6 @@
 """`residua evaluate`: scores of a trained network."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -20,7 +19,7 @@ from residua.errors import BadInput
 from residua.objective import Scores
 from residua.runs import load_model, open_run
 from residua.training import Evaluation
-from residua.training.foreign import load_foreign
+from residua.training.foreign import is_foreign, load_foreign
 from residua.training.recall import own_split
 
 
@@ -29,6 +28,7 @@ def evaluate(
     data: str | None = None,
     /,
     *,
+    weights: str | None = None,
     split: str | None = None,
     model: str | None = None,
     device: str | None = None,
@@ -38,16 +38,21 @@ def evaluate(
     """Score a trained network: top-1, top-5, macro F1, calibration, and each class.
 
     Args:
-        run: the folder of a run, its bare name under runs/, or a file of weights together with --model.
+        run: the folder of a run, its bare name under runs/, or weights as for --weights.
         data: pictures with their classes, as for train; by default the data of the run itself.
+        weights: a file of weights or hf:OWNER/REPO, with --model; then the pictures are the only other word.
         split: train, val or test; by default the last of these that there is.
         model: what the weights in a file belong to, such as resnet20_cifar.
         device: to run on; by default the fastest here.
         skip_bad: leave out pictures that cannot be read instead of stopping.
         as_json: for machines.
     """
-    if Path(run).is_file():
-        foreign = load_foreign(Path(run), model, data)
+    if weights is not None:
+        if data is not None:
+            raise BadInput(f"--weights {weights} beside {run} and {data}; give it and the pictures alone")
+        run, data = weights, run
+    if is_foreign(run):
+        foreign = load_foreign(run, model, data)
         found = training.evaluate(foreign, data or "", split=split, device=device, skip_bad=skip_bad)
     else:
         opened = open_run(run)

@@ -8,9 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from residua import training
-from residua.cli.screen import open_screen
-from residua.runs import load_model, open_run
+from residua.cli.screen import open_screen, say
+from residua.export import answer
+from residua.export.fastest import open_fastest
 
 
 def predict(
@@ -26,20 +26,21 @@ def predict(
     Exit code 1 when a picture could not be read; the others are still answered.
 
     Args:
-        run: the folder of a run, or its bare name under runs/.
+        run: the folder of a run, its bare name under runs/, or a file that `residua export` wrote.
         files: pictures or folders.
         top: how many classes to name.
-        device: to run on; by default the fastest here.
+        device: to run on in PyTorch; by default the fastest runtime and device here, timed once.
         as_json: for machines, one object a line.
     """
-    model = load_model(open_run(run).folder)
+    program = open_fastest(run, device=device)
+    say(open_screen(stderr=True), f"with {program.runtime}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("file", style="bold", overflow="fold")
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("then", overflow="fold")
     unread = 0
-    for found in training.predict(model, files, top=top, device=device):
+    for found in answer.predict(program, files, top=top):
         unread += found.error is not None
         if as_json:
             print(msgspec.json.encode(found).decode())

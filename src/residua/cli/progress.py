@@ -131,6 +131,18 @@ class Display:
         say(self.screen, line)
 
 
+def tuning(recipe: Recipe) -> tuple[tuple[str, str, str], ...]:
+    """Return what else matters to a training that begins with weights."""
+    if not recipe.weights:
+        return ()
+    return (
+        ("weights", recipe.weights, "weights"),
+        ("frozen", amount(recipe.frozen, "epoch"), "frozen"),
+        ("body", f"{recipe.body_lr:g} of the rate", "body_lr"),
+        ("norms", recipe.norms, "norms"),
+    )
+
+
 def decisions(recipe: Recipe, chosen: dict[str, str]) -> Table:
     """Return what matters most in a recipe, each with its reason."""
     optimizer = f"{OPTIMIZERS[recipe.optimizer]} at {recipe.lr:.3g}"
@@ -141,6 +153,7 @@ def decisions(recipe: Recipe, chosen: dict[str, str]) -> Table:
         ("batch", amount(recipe.batch_size, "picture"), "batch_size"),
         ("rate", optimizer, "lr"),
         ("device", f"{recipe.device}, {precision}", "device"),
+        *tuning(recipe),
     )
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)

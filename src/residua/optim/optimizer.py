@@ -1,5 +1,6 @@
 """The optimiser, with weight decay where it belongs."""
 
+from collections.abc import Collection
 from typing import Literal, assert_never
 
 import torch
@@ -8,22 +9,45 @@ from torch import nn
 Optimizer = Literal["sgd", "adamw"]
 
 
-def split_groups(model: nn.Module, *, weight_decay: float) -> list[dict[str, object]]:
-    """Return two groups of parameters: kernels and matrices decay, biases, norms and scales do not.
+def split_groups(
+    model: nn.Module, *, weight_decay: float, gentle: Collection[str] = (), share: float = 1.0
+) -> list[dict[str, object]]:
+    """Return groups of parameters: kernels and matrices decay, biases, norms and scales do not.
+
+    Args:
+        model: whose parameters they are.
+        weight_decay: of kernels and matrices.
+        gentle: names of parameters that move more slowly than the others; they get two groups of their own.
+        share: of the learning rate that those take; it stands in every group under "share".
 
     >>> from torch import nn
     >>> [len(group["params"]) for group in split_groups(nn.Linear(2, 2), weight_decay=0.1)]
     [1, 1]
+    >>> groups = split_groups(nn.Linear(2, 2), weight_decay=0.1, gentle=["weight"], share=0.5)
+    >>> [(len(group["params"]), group["share"]) for group in groups]
+    [(0, 1.0), (1, 1.0), (1, 0.5), (0, 0.5)]
     """
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in learned if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    learned = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    groups: list[dict[str, object]] = []
+    for slowly in (False, True) if gentle else (False,):
+        chosen = [parameter for name, parameter in learned if (name in gentle) == slowly]
+        rate = share if slowly else 1.0
+        groups += [
+            {"params": [p for p in chosen if p.ndim > 1], "weight_decay": weight_decay, "share": rate},
+            {"params": [p for p in chosen if p.ndim <= 1], "weight_decay": 0.0, "share": rate},
+        ]
+    return groups
 
 
 def make_optimizer(
-    model: nn.Module, *, kind: Optimizer, lr: float, momentum: float, weight_decay: float
+    model: nn.Module,
+    *,
+    kind: Optimizer,
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    gentle: Collection[str] = (),
+    share: float = 1.0,
 ) -> torch.optim.Optimizer:
     """Return SGD with Nesterov momentum, or AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101).
 
@@ -33,8 +57,10 @@ def make_optimizer(
         lr: learning rate to start with.
         momentum: of SGD; the first beta of AdamW.
         weight_decay: of kernels and matrices.
+        gentle: names of parameters that take only a share of the learning rate.
+        share: that they take.
     """
-    groups = split_groups(model, weight_decay=weight_decay)
+    groups = split_groups(model, weight_decay=weight_decay, gentle=gentle, share=share)
     match kind:
         case "sgd":
             return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=momentum > 0)

@@ -129,6 +129,30 @@ class Evaluation(msgspec.Struct, frozen=True):
     mistakes: list[Mistake] = []
 
 
+class Verified(msgspec.Struct, frozen=True):
+    """What an exported file did on held-out pictures."""
+
+    pictures: int
+    difference: float
+    agreement: float
+    accuracy_before: float
+    accuracy: float
+    milliseconds_before: float
+    milliseconds: float
+    batch: int
+    runtime: str
+
+
+class Export(msgspec.Struct, frozen=True):
+    """A file that was exported from the run."""
+
+    file: str
+    precision: str
+    inside: bool
+    bytes: int
+    verified: Verified
+
+
 @final
 @dataclass(frozen=True)
 class RunFolder:
@@ -143,6 +167,7 @@ class RunFolder:
     epochs: list[Epoch] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     evaluation: Evaluation | None = None
+    exports: list[Export] = field(default_factory=list)
 
     @property
     def planned_epochs(self) -> int | None:
@@ -184,6 +209,7 @@ def read(folder: Path) -> RunFolder:
         epochs=epochs,
         events=events,
         evaluation=_read_evaluation(run.evaluation),
+        exports=_read(run.folder / "export" / "exports.json", list[Export]) or [],
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from residua.files import write_text
-from residua.report import headline, results, setting, training
+from residua.report import exports, headline, results, setting, training
 from residua.report.folder import RunFolder, read
 from residua.report.page import Section, render
 from residua.runs import Run
@@ -17,6 +17,7 @@ _SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
     results.mistakes,
     results.calibration,
     training.speed,
+    exports.files,
     setting.command,
     setting.data,
     setting.machine,

@@ -55,6 +55,7 @@ class Model:
     network: Network
     classes: tuple[str, ...]
     preprocess: Preprocess
+    licence: str | None = None
 
 
 def card_of(model: Model, metrics: dict[str, float]) -> ModelCard:
@@ -69,6 +70,7 @@ def card_of(model: Model, metrics: dict[str, float]) -> ModelCard:
         parameters=parameters(network),
         macs=macs(network, in_channels=channels, image_size=size),
         metrics=metrics,
+        licence=model.licence,
     )
 
 
@@ -107,4 +109,10 @@ def load_model(folder: str | Path) -> Model:
         network.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
         raise BadRun(f"{stored} cannot be read as the weights of {card.name}: {error}") from error
-    return Model(name=card.name, network=network.eval(), classes=card.classes, preprocess=card.preprocess)
+    return Model(
+        name=card.name,
+        network=network.eval(),
+        classes=card.classes,
+        preprocess=card.preprocess,
+        licence=card.licence,
+    )

@@ -14,6 +14,7 @@ from residua.runs import Model, Run, save_model
 from residua.runs.model import card_of
 from residua.training.diverged import first_batch_not_finite
 from residua.training.evaluate import BATCH, answers
+from residua.training.finetune import gentle_parts, ready_for
 from residua.training.loop import Job, Show
 from residua.training.network import short_name
 from residua.training.processor import open_device
@@ -48,6 +49,8 @@ def stepper_for(recipe: Recipe, source: Source, network: Network, device: torch.
         lr=recipe.lr,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
+        gentle=gentle_parts(recipe, network),
+        share=recipe.body_lr,
     )
     weights = None
     if recipe.class_weights:
@@ -101,6 +104,7 @@ def prepare(
         run=run,
         stepper=stepper,
         training=training_batches(recipe, source, preprocess),
+        ready=ready_for(recipe, network),
         validate=validate,
         keep=keep,
         show=show,

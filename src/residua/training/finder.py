@@ -48,7 +48,7 @@ def find_lr(
     for step, (images, targets) in zip(range(STEPS), batches, strict=False):
         lr = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["share"]
         loss = cross_entropy(trial(images), targets, smoothing=recipe.label_smoothing)
         optimizer.zero_grad()
         torch.autograd.backward(loss)

@@ -92,6 +92,8 @@ def train(
         write_json(folder.config, Config(FORMAT, recipe, plan.chosen, network.spec))
         announce(recipe, plan.chosen, source, folder)
         job, state = prepare(recipe, source, plan.preprocess, network, folder, show, stop)
+        if plan.said:
+            write(job, EventRow(step=0, text=plan.said))
         if foreseen:
             write(job, EventRow(step=0, text=foreseen))
         save_checkpoint(folder.checkpoints, state)

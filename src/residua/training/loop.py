@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from residua.data import Batches
 from residua.errors import Diverged, Interrupted
@@ -38,6 +38,7 @@ class Job:
         run: where to write.
         stepper: how a step is taken.
         training: batches to learn from.
+        ready: puts the model into training mode for an epoch.
         validate: scores the averaged weights; returns loss and accuracy, or raises Diverged.
         keep: writes the averaged weights as the model to use, given its scores.
         show: told every row, for a person to see.
@@ -48,6 +49,7 @@ class Job:
     run: Run
     stepper: Stepper
     training: Batches
+    ready: Callable[[nn.Module, int], None]
     validate: Callable[[State], tuple[float, float]]
     keep: Callable[[State, dict[str, float]], None]
     show: Show
@@ -84,7 +86,7 @@ def run_epoch(job: Job, state: State, saved_at: float) -> float:
     """Train to the end of the epoch; return when the last checkpoint was written."""
     progress, recipe = state.progress, job.recipe
     total = recipe.epochs * job.steps_an_epoch
-    state.model.train()
+    job.ready(state.model, progress.epoch)
     began = time.monotonic() - progress.seconds
     pending = 0
     for batch in job.training.epoch(progress.epoch, start=progress.batch):

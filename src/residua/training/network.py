@@ -14,6 +14,7 @@ from residua.nets.spec import ResNetSpec, Spec, UNetSpec
 from residua.training.recipe import Recipe
 
 SUFFIX = ".json"
+CARD = "model.json"
 
 
 def spec_of(model: str) -> Spec:
@@ -38,12 +39,15 @@ def spec_of(model: str) -> Spec:
 
 
 def short_name(model: str) -> str:
-    """Return what a network is called: its name, or that of its file.
+    """Return what a network is called: its name, or that of its file or of its run.
 
-    >>> short_name("resnet18"), short_name("nets/mine.json")
-    ('resnet18', 'mine')
+    >>> short_name("resnet18"), short_name("nets/mine.json"), short_name("runs/photos/model.json")
+    ('resnet18', 'mine', 'photos')
     """
-    return Path(model).stem if model.endswith(SUFFIX) else model
+    path = Path(model)
+    if path.name == CARD:
+        return path.parent.name
+    return path.stem if model.endswith(SUFFIX) else model
 
 
 def classifying_spec(model: str, *, stochastic_depth: float | None, zero_init: bool | None) -> Spec:

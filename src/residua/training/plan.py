@@ -15,10 +15,12 @@ from residua.nets.build import build
 from residua.nets.network import Network
 from residua.training.assemble import training_batches
 from residua.training.finder import find_lr, fitting_batch
+from residua.training.finetune import beginning, fine_tuning, their_normalisation
 from residua.training.network import classifying_spec, fitted_spec
 from residua.training.processor import open_device
 from residua.training.recipe import Recipe, Settings, decide, refuse_nonsense, usual_batch
 from residua.training.seed import seed_everything
+from residua.training.weights import named_network, open_weights
 
 Tell = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much; 0 of 0 where nobody can say."""
@@ -37,6 +39,7 @@ class Plan:
         source: its pictures, each read once.
         preprocess: of the pictures.
         network: on its device, with its first weights.
+        said: where its weights come from, if they are not new.
     """
 
     recipe: Recipe
@@ -44,6 +47,7 @@ class Plan:
     source: Source
     preprocess: Preprocess
     network: Network
+    said: str | None = None
 
 
 def make_plan(data: str | Path, settings: Settings, *, skip_bad: bool, tell: Tell) -> Plan:
@@ -53,24 +57,37 @@ def make_plan(data: str | Path, settings: Settings, *, skip_bad: bool, tell: Tel
         UnknownName, BadSpec: no such network, or none that can be built.
         BadInput: a setting makes no sense.
         BadData: the data cannot be used as it is.
+        BadRun: there are no such weights, or they do not fit the network.
     """
     refuse_nonsense(settings)
     open_device(settings.device)
+    weights = None if settings.weights is None else open_weights(settings.weights)
+    asked = settings
+    if weights:
+        settings = replace(settings, model=named_network(weights, settings.model))
     if settings.model is not None:
         classifying_spec(
             settings.model, stochastic_depth=settings.stochastic_depth, zero_init=settings.zero_init
         )
     tell("looking at the pictures", 0, 0)
     source = open_source(data, seed=settings.seed or 0)
-    preprocess = Preprocess.for_source(source, settings.image_size)
+    theirs = weights.preprocess.size if weights and weights.preprocess else None
+    preprocess = Preprocess.for_source(source, settings.image_size or theirs)
     fitted_spec(decide(settings, source, preprocess, str(data))[0], source)
     source = readable(load(source, preprocess, tell=partial(tell, "reading pictures")), data, skip_bad)
     recipe, chosen = decide(settings, source, preprocess, str(data))  # with the pictures that were left out
     seed_everything(recipe.seed)
-    network = build(fitted_spec(recipe, source)).to(open_device(recipe.device))
+    network = build(fitted_spec(recipe, source))
+    start = beginning(weights, network, source.classes) if weights else None
+    if weights and start:
+        preprocess = their_normalisation(preprocess, weights, start)
+    network = network.to(open_device(recipe.device))
     plan = Plan(recipe=recipe, chosen=chosen, source=source, preprocess=preprocess, network=network)
     if settings.batch_size == "auto":
         plan = with_fitting_batch(plan, settings, tell)
+    if weights and start:
+        tuned = fine_tuning(plan.recipe, plan.chosen, asked, weights, start)
+        plan = replace(plan, recipe=tuned.recipe, chosen=tuned.chosen, said=tuned.said)
     return with_found_lr(plan, tell) if settings.lr == "auto" else plan
 
 

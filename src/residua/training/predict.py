@@ -1,19 +1,23 @@
 """What a trained network says of single pictures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 import torch
+from torch import Tensor
 
-from residua.data import PICTURE_SUFFIXES, UnreadablePicture, read_picture
+from residua.data import PICTURE_SUFFIXES, Picture, UnreadablePicture, read_picture
 from residua.errors import BadInput
 from residua.runs import Model
 from residua.training.processor import open_device
 
 BATCH = 64
 EMPTY = "a folder without pictures"
+
+Ask = Callable[[Sequence[Picture]], Tensor]
+"""From pictures to the probabilities of their classes."""
 
 
 @final
@@ -54,40 +58,60 @@ def predict(
     Raises:
         BadInput: no picture is named, or no class is to be.
     """
+    where = open_device(device)
+    network = model.network.to(where).eval()
+
+    @torch.no_grad()
+    def ask(pictures: Sequence[Picture]) -> Tensor:
+        pixels = torch.stack([model.preprocess.pixels(picture) for picture in pictures])
+        return network(model.preprocess.normalise(pixels).to(where)).float().softmax(1).cpu()
+
+    paths = listed_all(files, top)
+    return answered(ask, paths, classes=model.classes, side=model.preprocess.read_side, top=top)
+
+
+def listed_all(files: str | Path | Iterable[str | Path], top: int) -> list[Path]:
+    """Return every picture that is named, or that lies in a folder that is.
+
+    Raises:
+        BadInput: no picture is named, or no class is to be.
+    """
     named = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
     if not named:
         raise BadInput("no pictures were named; give files, or folders of them")
     if top < 1:
         raise BadInput(f"--top {top}: it must be at least 1")
-    where = open_device(device)
-    return answered(model, [path for file in named for path in listed(file)], top, where)
+    return [path for file in named for path in listed(file)]
 
 
-def answered(model: Model, paths: list[Path], top: int, device: torch.device) -> Iterator[Prediction]:
-    """Give the predictions, a batch at a time."""
-    network = model.network.to(device).eval()
+def answered(
+    ask: Ask, paths: list[Path], *, classes: tuple[str, ...], side: int, top: int
+) -> Iterator[Prediction]:
+    """Give the predictions, a batch at a time.
+
+    Args:
+        ask: from pictures to the probabilities of the classes.
+        paths: of the pictures.
+        classes: names, in the order of the probabilities.
+        side: that a large picture is reduced to while it is read.
+        top: how many classes to name.
+    """
     for start in range(0, len(paths), BATCH):
         chosen = paths[start : start + BATCH]
-        read: dict[Path, torch.Tensor] = {}
+        read: dict[Path, Picture] = {}
         errors: dict[Path, str] = {}
         for path in chosen:
             try:
-                picture = read_picture(path, side=model.preprocess.read_side)
-                read[path] = model.preprocess.pixels(picture)
+                read[path] = read_picture(path, side=side)
             except UnreadablePicture as refusal:
                 errors[path] = EMPTY if is_folder(path) else refusal.reason
-        shares: dict[Path, torch.Tensor] = {}
-        if read:
-            images = model.preprocess.normalise(torch.stack(list(read.values())))
-            with torch.no_grad():
-                rows = network(images.to(device)).float().softmax(1).cpu()
-            shares = dict(zip(read, rows, strict=True))
+        shares = dict(zip(read, ask(list(read.values())), strict=True)) if read else {}
         for path in chosen:
             if path in errors:
                 yield Prediction(file=str(path), error=errors[path])
                 continue
-            ranked = shares[path].topk(min(top, len(model.classes)))
-            names = tuple(model.classes[index] for index in ranked.indices.tolist())
+            ranked = shares[path].topk(min(top, len(classes)))
+            names = tuple(classes[index] for index in ranked.indices.tolist())
             yield Prediction(file=str(path), classes=names, probabilities=tuple(ranked.values.tolist()))
 
 

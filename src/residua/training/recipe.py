@@ -21,6 +21,10 @@ class Settings:
 
     Attributes:
         model: name of the network, as `residua models` lists them, or the path of a JSON file that describes one.
+        weights: to begin with: a file, the folder of a run, or hf:OWNER/REPO on the Hugging Face Hub.
+        frozen: epochs at the beginning in which only what is new learns, and the rest stays as it came.
+        body_lr: share of the learning rate for what came with the weights.
+        norms: "learned" from every batch, or "kept": norms that came with the weights keep their statistics.
         epochs: passes over the training pictures.
         batch_size: pictures a step; "auto" for the most that fit in memory.
         lr: highest learning rate; "auto" looks for one on a copy first.
@@ -49,6 +53,10 @@ class Settings:
     """
 
     model: str | None = None
+    weights: str | None = None
+    frozen: int | None = None
+    body_lr: float | None = None
+    norms: Literal["learned", "kept"] | None = None
     epochs: int | None = None
     batch_size: int | Literal["auto"] | None = None
     lr: float | Literal["auto"] | None = None
@@ -83,6 +91,10 @@ class Recipe:
 
     data: str
     model: str
+    weights: str = ""
+    frozen: int = 0
+    body_lr: float = 1.0
+    norms: Literal["learned", "kept"] = "learned"
     epochs: int
     batch_size: int
     lr: float
@@ -203,6 +215,8 @@ def decide(
     reasons: dict[str, str] = {}
     for field in fields(settings):
         given = getattr(settings, field.name)
+        if given is None and field.name in FINE_TUNING:
+            continue
         if given is None or given == "auto":
             values[field.name], reasons[field.name] = open_choices[field.name]
         else:
@@ -214,23 +228,35 @@ def decide(
     return Recipe(**values), reasons
 
 
+FINE_TUNING: Final = ("weights", "frozen", "body_lr", "norms")
+"""What means nothing to a network that is built anew; `residua.training.finetune` chooses it for one that is not."""
+
 WHOLE: Final = {
     # whole numbers, and the least of each
     "epochs": 1,
     "batch_size": 2,
     "accumulate": 1,
     "image_size": 1,
+    "frozen": 0,
     "patience": 0,
     "workers": 0,
     "seed": 0,
 }
-WORDS: Final = {"optimizer": ("sgd", "adamw"), "augment": ("none", "light", "strong")}
+WORDS: Final = {
+    "optimizer": ("sgd", "adamw"),
+    "augment": ("none", "light", "strong"),
+    "norms": ("learned", "kept"),
+}
 SHARES: Final = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
-NOT_NEGATIVE: Final = ("weight_decay", "clip", "mixup", "cutmix")
+NOT_NEGATIVE: Final = ("body_lr", "weight_decay", "clip", "mixup", "cutmix")
 
 
 def refuse_nonsense(settings: Settings) -> None:
     """Raise `BadInput` for a setting out of its range."""
+    if settings.weights is None:
+        for name in FINE_TUNING:
+            if getattr(settings, name) is not None:
+                raise BadInput(f"--{name.replace('_', '-')} is of a training that begins with --weights")
     for name, words in WORDS.items():
         if (word := getattr(settings, name)) is not None and word not in words:
             raise BadInput(f"--{name} {word}: it must be one of {', '.join(words)}")

@@ -77,7 +77,7 @@ class Stepper:
                 f"the gradient's norm is {norm}; the first that is not finite, from the output: {place}"
             )
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["share"]
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return norm

@@ -122,7 +122,9 @@ def test_a_u_net_begins_with_a_u_net_too() -> None:
 def test_weights_of_another_network_are_listed_and_refused() -> None:
     assert isinstance(SPEC, ResNetSpec)
     deeper = replace(SPEC, depths=tuple(depth + 1 for depth in SPEC.depths))
-    with pytest.raises(BadRun, match=r"match nothing here \(stage1\.2\.sum\.branch\.conv1\.weight, .* more\)"):
+    with pytest.raises(
+        BadRun, match=r"match nothing here \(stage1\.2\.sum\.branch\.conv1\.weight, .* more\)"
+    ):
         begin(weights(deeper), SPEC)
     wider = replace(SPEC, stem_width=8)
     with pytest.raises(

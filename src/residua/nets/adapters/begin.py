@@ -64,9 +64,8 @@ def begin(state: Mapping[str, Tensor], spec: Spec, *, new_head: bool = False) ->
         return begin_encoder(state, spec, spec.encoder)
     wanted = shapes_of(spec)
     head = [name for name in wanted if name in HEAD]
-    _, found, _ = recognise(state, spec, wanted)
-    had = len(found[head[0]]) if head[0] in found else None
-    adapted = adapt(state, resized(spec, classes=had, in_channels=channels_of(found, wanted)), optional=head)
+    whole, had = spec_of_weights(state, spec)
+    adapted = adapt(state, whole, optional=head)
     fitted = dict(adapted.state)
     said: list[str] = []
     renewed = new_head or had != spec.classes
@@ -88,10 +87,21 @@ def begin(state: Mapping[str, Tensor], spec: Spec, *, new_head: bool = False) ->
     )
 
 
-def channels_of(found: Mapping[str, Tensor], wanted: Mapping[str, object]) -> int | None:
-    """Return how many input channels the first convolution of these weights has, if they have one."""
+def spec_of_weights(state: Mapping[str, Tensor], spec: Spec) -> tuple[Spec, int | None]:
+    """Return the spec with the classes and input channels that weights have, and the classes; None without a head.
+
+    >>> from residua.nets.build import build
+    >>> from residua.nets.presets import spec
+    >>> spec_of_weights(build("resnet20_cifar", classes=3).state_dict(), spec("resnet20_cifar"))[1]
+    3
+    """
+    wanted = shapes_of(spec)
+    _, found, _ = recognise(state, spec, wanted)
     first = found.get(next(iter(wanted)))
-    return None if first is None or first.ndim != 4 else first.shape[1]
+    last = next((found[name] for name in HEAD if name in found), None)
+    classes = None if last is None else len(last)
+    channels = None if first is None or first.ndim != 4 else first.shape[1]
+    return resized(spec, classes=classes, in_channels=channels), classes
 
 
 def refit_input(fitted: dict[str, Tensor], first: str, channels: int) -> list[str]:
@@ -139,3 +149,17 @@ def begin_encoder(state: Mapping[str, Tensor], spec: UNetSpec, encoder: ResNetSp
     return Beginning(
         project=start.project, state=placed, fresh=fresh, mean=start.mean, std=start.std, said=said
     )
+
+
+def new_parts(spec: Spec) -> tuple[str, ...]:
+    """Return the tensors that weights from another task do not bring: the head, and the way up from an encoder.
+
+    >>> from residua.nets.presets import spec
+    >>> new_parts(spec("resnet18"))
+    ('head.linear.weight', 'head.linear.bias')
+    """
+    wanted = shapes_of(spec)
+    if isinstance(spec, UNetSpec) and spec.encoder is not None:
+        kept = tuple(here for _, here in encoder_places(spec, spec.encoder))
+        return tuple(name for name in wanted if not name.startswith(kept))
+    return tuple(name for name in wanted if name in HEAD)
