@@ -55,11 +55,13 @@ def test_what_is_chosen_for_it_is_said(digits: Run, tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "photos")
     made = plan(photos, with_values(QUICK, weights=str(digits.folder), epochs=20))
     recipe = made.recipe
-    assert (recipe.frozen, recipe.body_lr, recipe.norms) == (2, 0.1, "kept")
+    assert (recipe.frozen, recipe.body_lr, recipe.norms) == (2, 0.5, "learned")
     assert made.chosen["frozen"] == "the head is new, so it learns first, alone"
-    assert made.chosen["norms"] == "a batch of 16 says less of the statistics than the weights do"
+    assert made.chosen["norms"] == "a batch of 16 is enough to go on from the statistics that came"
+    few = plan(photos, with_values(QUICK, weights=str(digits.folder), epochs=20, batch_size=4))
+    assert few.recipe.norms == "kept"
+    assert few.chosen["norms"] == "a batch of 4 says less of the statistics than the weights do"
     plain = plan(photos, with_values(QUICK, epochs=20))
-    assert recipe.lr == pytest.approx(plain.recipe.lr / 4, rel=1e-4)
     assert not {"frozen", "body_lr", "norms", "weights"} & plain.chosen.keys()
     mine = plan(photos, with_values(QUICK, weights=str(digits.folder), frozen=0, body_lr=1.0, lr=0.3))
     assert (mine.recipe.frozen, mine.recipe.body_lr, mine.recipe.lr) == (0, 1.0, 0.3)

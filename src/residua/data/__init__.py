@@ -8,7 +8,7 @@ from residua.data.description import Description, describe, reopen
 from residua.data.folders import SUFFIXES as PICTURE_SUFFIXES
 from residua.data.loading import load, load_split, unreadable
 from residua.data.one_split import open_split
-from residua.data.pictures import Picture, read_picture
+from residua.data.pictures import Picture, decode_picture, read_picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.scenes import Scenes, scenes
@@ -30,6 +30,7 @@ __all__ = [
     "Split",
     "UnreadablePicture",
     "check",
+    "decode_picture",
     "describe",
     "load",
     "load_split",

@@ -88,11 +88,30 @@ def read_whole(path: Path, *, side: int | None = None, name: str | None = None) 
     name = name or str(path)
     with _named(name):
         content = path.read_bytes()
+    return decode_picture(content, side=side, name=name)
+
+
+def decode_picture(
+    content: bytes, *, name: str, side: int | None = None, most: int = LARGEST
+) -> tuple[Header, Picture]:
+    """Return the header and the pixels of the picture in the bytes of a file.
+
+    Args:
+        content: of the file.
+        name: what an error calls it.
+        side: as for `read_picture`.
+        most: pixels that it may declare; at most 100 million are ever read.
+
+    Raises:
+        UnreadablePicture: it is truncated, damaged, too large, or no picture.
+    """
     file = io.BytesIO(content)
     with _named(name, file), quiet():
         if damage := what_is_broken(content):
             raise UnreadablePicture(name, damage)
         image = _opened(file)
+        if (pixels := image.width * image.height) > most:
+            raise UnreadablePicture(name, too_large(pixels, most))
         header = _header(image)
         return header, _decoded(image, side)
 

@@ -9,6 +9,7 @@ coherence           whether the gradient survives a tiny step along itself
 line_gradients      the derivative along a line of inputs; autocorrelation says whether it is shattered
 gradient_correlation, switching     what the gradients of two inputs share, and why
 delete_each         what is left when each part is taken out; also delete_some
+grad_cam            where in a picture a class is seen
 saved_bytes         how much memory a batch keeps until its gradient is computed
 filter_normalised   a direction through the weights, for slice_along, surface, roughness and local_minima
 
@@ -26,6 +27,7 @@ Recomputed), `visit` takes a measure of your own of what leaves each part, `back
 and parameters from one pass, and `untouched` keeps the promise of every instrument for code of your own.
 """
 
+from residua.look.attention import grad_cam
 from residua.look.examples import Examples, Loss
 from residua.look.gradients import Backward, Coherence, GradientRow, backward, coherence, gradient_norms
 from residua.look.identity import IdentityRow, identity_share
@@ -92,6 +94,7 @@ __all__ = [
     "delete_each",
     "delete_some",
     "filter_normalised",
+    "grad_cam",
     "gradient_by_length",
     "gradient_correlation",
     "gradient_norms",

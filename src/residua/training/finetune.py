@@ -17,11 +17,10 @@ from residua.nets.network import Network
 from residua.training.recipe import Recipe, Settings
 from residua.training.weights import Weights
 
-SMALL_BATCH: Final = 32
+SMALL_BATCH: Final = 8
 """Below this many pictures the statistics of a batch are kept out of norms that have better ones."""
-BODY: Final = 0.1
-GENTLE: Final = 0.25
-"""Share of the usual learning rate: the network is near a good place already."""
+BODY: Final = 0.5
+"""Share of the learning rate for the body; docs/numbers.md compares it with others."""
 
 
 @final
@@ -55,8 +54,6 @@ def fine_tuning(
         if small
         else ("learned", f"a batch of {recipe.batch_size} is enough to go on from the statistics that came")
     )
-    if "lr" in chosen and settings.lr is None:
-        values["lr"] = (round(GENTLE * recipe.lr, 6), f"a quarter of {chosen['lr']}, to begin with weights")
     values = {name: pair for name, pair in values.items() if getattr(settings, name) is None}
     decided = replace(recipe, **{name: value for name, (value, _) in values.items()})
     reasons = dict(chosen) | {name: why for name, (_, why) in values.items()}
