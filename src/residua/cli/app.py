@@ -32,6 +32,7 @@ app.command("residua.cli.predict:predict", name="predict", help="Say what is in 
 app.command(
     "residua.cli.export:export", name="export", help="Write a network for other programs, and check it."
 )
+app.command("residua.cli.slim:slim", name="slim", help="Take out the blocks that matter least.")
 app.command("residua.cli.serve:serve", name="serve", help="Answer over HTTP, with a page to try it on.")
 app.command("residua.cli.check:check", name="check", help="Look for what is wrong with a set of pictures.")
 app.command("residua.cli.models:models", name="models", help="List the networks.")
