@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.house.tree import FILES, ROOT, SOURCE, parsed
 
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn"}
-PART_OF = {"markupsafe": "jinja2"}  # its safe strings are in the interface of the other
+PART_OF = {"markupsafe": "jinja2", "starlette": "fastapi"}  # their types are in the interface of the other
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

@@ -71,7 +71,7 @@ class Wanted:
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was written, and what it does; the record of a run has one for each."""
+    """A file that was written, and what it does."""
 
     file: str
     form: str
@@ -79,6 +79,12 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     inside: bool
     bytes: int
     verified: Verification
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a run has exported, oldest first."""
+
+    files: tuple[Exported, ...] = ()
 
 
 def export(
@@ -265,9 +271,9 @@ def as_tensor(picture: Picture) -> Tensor:
 def keep_record(path: Path, done: Exported) -> None:
     """Write down what was exported, in the place of an older file of the same name."""
     kept = [one for one in read_record(path) if one.file != done.file]
-    write_json(path, [*kept, done])
+    write_json(path, Record((*kept, done)))
 
 
-def read_record(path: Path) -> list[Exported]:
+def read_record(path: Path) -> tuple[Exported, ...]:
     """Return what a run has exported, oldest first."""
-    return read_json(path, list[Exported]) if path.is_file() else []
+    return read_json(path, Record).files if path.is_file() else ()

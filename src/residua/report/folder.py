@@ -153,6 +153,12 @@ class Export(msgspec.Struct, frozen=True):
     verified: Verified
 
 
+class Exports(msgspec.Struct, frozen=True):
+    """All of them, oldest first."""
+
+    files: list[Export] = []
+
+
 @final
 @dataclass(frozen=True)
 class RunFolder:
@@ -209,7 +215,7 @@ def read(folder: Path) -> RunFolder:
         epochs=epochs,
         events=events,
         evaluation=_read_evaluation(run.evaluation),
-        exports=_read(run.folder / "export" / "exports.json", list[Export]) or [],
+        exports=(_read(run.folder / "export" / "exports.json", Exports) or Exports()).files,
     )
 
 

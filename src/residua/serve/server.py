@@ -66,6 +66,8 @@ def serve(service: Service, *, host: str, port: int, tell: Callable[[str], None]
     except SystemExit as error:  # it prints why, and leaves
         raise BadInput(f"--host {host} --port {port} cannot be listened at; take another port") from error
     address, taken = socket.getsockname()[:2]
-    socket.listen(config.backlog)  # who connects from now on waits for the first answer instead of being refused
+    socket.listen(
+        config.backlog
+    )  # who connects from now on waits for the first answer instead of being refused
     tell(f"http://{address}:{taken}")
     uvicorn.Server(config).run(sockets=[socket])

@@ -208,7 +208,7 @@ def colours(count: int) -> list[tuple[int, int, int]]:
     """Return so many colours, neighbours far apart: the hue turns by the golden angle.
 
     >>> colours(2)
-    [(229, 92, 92), (92, 229, 120)]
+    [(229, 92, 92), (92, 229, 130)]
     """
     found = []
     for place in range(count):
