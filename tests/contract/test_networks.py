@@ -2,8 +2,7 @@
 
 Counts and shapes are taken of every preset at its published size, on tensors without storage. What needs values
 is checked on every preset too, at its published depth and width, on the smallest image that it takes; only the
-hidden units of a VGG, 120 million weights from two lines, are fewer. Training goes to the thinnest member of each
-family, by the same builder: a plain net of 56 layers learns nothing by heart, which is why there are others.
+hidden units of a VGG, 120 million weights from two lines, are fewer.
 """
 
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ from residua.nets.network import Network
 from residua.nets.presets import PRESETS
 from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec, smallest
 from residua.parts import Join, joins
-from tests.nets.members import MEMBERS
 
 # To the last digit, of torchvision 0.28 (the definitions in torchvision.models, ImageNet's 1,000 classes).
 TORCHVISION = {
@@ -245,19 +243,16 @@ def test_an_exported_program_answers_the_same_for_any_batch(network: Network) ->
     network.train()
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_one_batch_can_be_learned_by_heart(name: str) -> None:
-    spec = MEMBERS[name]
+    """Even a plain net of 110 layers learns four small pictures; that it learns no more is what the lab measures."""
+    spec = without_chance(PRESETS[name].spec)
     network = build(spec)
-    side = max(8, smallest(spec))
-    pictures = images(spec, size=(side, side), batch=6)
-    labels = torch.arange(6) % spec.classes
-    if isinstance(spec, UNetSpec):
-        labels = (pictures[:, 0] > 0).long()
-    # Dropout makes the loss noisy, and a large step from noise may not come back.
-    lr = 0.003 if isinstance(spec, PlainSpec) else 0.01
-    optimiser = torch.optim.Adam(network.parameters(), lr=lr)
-    for _ in range(400):
+    side = 16 if isinstance(spec, UNetSpec) else max(8, smallest(spec))
+    pictures = images(spec, size=(side, side))
+    labels = (pictures[:, 0] > 0).long() if isinstance(spec, UNetSpec) else torch.arange(4) % 2
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate(spec))
+    for _ in range(300):
         loss = F.cross_entropy(network(pictures), labels)
         optimiser.zero_grad()
         loss.backward()
@@ -265,6 +260,22 @@ def test_one_batch_can_be_learned_by_heart(name: str) -> None:
         if loss < 0.1:
             return
     pytest.fail(f"the loss is still {loss:.3f}")
+
+
+def without_chance(spec: Spec) -> Spec:
+    """Return the spec with two classes, and as a VGG without dropout and with few hidden units."""
+    return (
+        replace(spec, classes=2, hidden=64, dropout=0.0)
+        if isinstance(spec, PlainSpec)
+        else replace(spec, classes=2)
+    )
+
+
+def rate(spec: Spec) -> float:
+    """Return a learning rate of Adam: a large step may leave a network without shortcuts where it does not come back."""
+    if isinstance(spec, PlainSpec):
+        return 0.0003
+    return 0.001 if isinstance(spec, UNetSpec) and spec.norm == "none" else 0.003
 
 
 @pytest.mark.parametrize("name", PRESETS)
