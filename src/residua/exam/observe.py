@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from residua.errors import BadInput
 from residua.exam.asking import ask, describe_inputs, describe_targets
+from residua.exam.few import few
 from residua.exam.observation import Layer, Norm, Observation, Optimisation, Outputs, Weight
 from residua.exam.waking import woken
 from residua.exam.wiring import wiring
@@ -50,35 +51,27 @@ def observe(
         BadInput: the model cannot take the batch, or the loss not what it gives.
     """
     inputs, targets = batch
-    few = first(batch)
-    outputs = forward(model, few[0])
-    refuse_loss(loss, outputs, few[1])
+    chosen = few(model, batch)
+    outputs = forward(model, chosen[0])
+    refuse_loss(loss, outputs, chosen[1])
     kind = describe_targets(targets, outputs)
-    awake, _ = woken(model, few, loss)
-    back = differentiated(awake, few, loss)
-    parts = observed_parts(awake, few[0])
+    awake, _ = woken(model, chosen, loss)
+    back = differentiated(awake, chosen, loss)
+    parts = observed_parts(awake, chosen[0])
     return Observation(
         training=model.training,
-        samples=len(few[0]),
+        samples=len(chosen[0]),
         inputs=describe_inputs(inputs, targets, kind=kind.kind),
         targets=kind,
-        outputs=describe_outputs(model, few[0], outputs),
-        loss=ask(loss, outputs, few[1]),
+        outputs=describe_outputs(model, chosen[0], outputs),
+        loss=ask(loss, outputs, chosen[1]),
         layers=layers(awake, parts, back),
         weights=weights(model, back, optimizer),
         norms=norms(model, parts),
-        wiring=wiring(model, few[0]),
-        coherence=followed(awake, few, loss, back),
+        wiring=wiring(model, chosen[0]),
+        coherence=followed(awake, chosen, loss, back),
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
-
-
-def first(batch: Examples) -> Examples:
-    """Return as many samples as the passes over the network are worth: fewer of larger pictures."""
-    inputs, targets = batch
-    pixels = math.prod(inputs.shape[2:]) if inputs.ndim == 4 else 1
-    count = 64 if pixels <= 64**2 else 32 if pixels <= 128**2 else 8
-    return inputs[:count], targets[:count]
 
 
 def forward(model: nn.Module, inputs: Tensor) -> Tensor:

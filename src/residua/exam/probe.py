@@ -8,16 +8,18 @@ from typing import final
 import torch
 from torch import nn
 
-from residua.exam.observe import first
+from residua.exam.few import few
 from residua.exam.waking import duplicate
 from residua.look import Examples, Loss
 from residua.look.untouched import random_states_kept
 
 STEPS = 12
-FACTORS = (0.1, 1.0, 10.0)
-"""Of the optimiser's own learning rate."""
-RATES = (0.01, 0.1, 1.0)
-"""Of SGD with momentum, where there is no optimiser yet."""
+FACTORS = (1.0, 0.1, 10.0)
+"""Of the optimiser's own learning rate, in the order in which they are tried."""
+RATES = (0.1, 0.01, 1.0)
+"""Of SGD with momentum, where there is no optimiser yet, in the order in which they are tried."""
+ENOUGH = 0.4
+"""Share of the loss that is gone after the first steps from which no other rate need be tried: the network trains."""
 MOMENTUM = 0.9
 
 
@@ -60,6 +62,8 @@ def probe(
 ) -> tuple[ProbeRow, ...]:
     """Take a few steps on copies of a model, each at another learning rate; the model is left as it was.
 
+    The first rate at which most of what there is to learn goes at once is the last.
+
     Args:
         model: any, in the mode that it is in.
         batch: inputs and targets; as many samples are used as in the still exam.
@@ -69,13 +73,15 @@ def probe(
     Raises:
         BadInput: the model cannot be copied.
     """
-    few = first(batch)
+    examples = few(model, batch)
     rows = []
     for place in range(len(FACTORS)):
         cards = sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
         with random_states_kept(cards):
             torch.manual_seed(0)
-            rows.append(tried(model, few, loss, optimizer, place))
+            rows.append(tried(model, examples, loss, optimizer, place))
+        if rows[-1].drop >= ENOUGH:
+            break
     return tuple(rows)
 
 
