@@ -1,6 +1,5 @@
 """Networks as torchvision and timm define them, for pictures of 32 × 32, with what was drawn put into them."""
 
-import math
 from collections.abc import Callable
 from functools import cache
 from typing import Final

@@ -6,7 +6,7 @@ The photos are CIFAR-10 as class folders, in the folder that RESIDUA_DATA names 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, Literal, final
 
@@ -19,7 +19,7 @@ from residua.data import read_picture, scenes
 from residua.lab.samples import samples
 from residua.look import Examples
 
-Kind = Literal["digits", "scenes", "photos16", "photos32"]
+Kind = Literal["digits", "digits32", "scenes", "photos16", "photos32"]
 EACH_CLASS = 120
 
 
@@ -35,7 +35,9 @@ class Pictures:
         chance: score of an answer that looks at nothing.
         usual: score on its own training pictures of a network that is well, trained as briefly as the zoo trains.
         epochs: how often each picture is seen.
+        batch: pictures a step.
         read: gives the examples to train on.
+        test: gives others.
     """
 
     channels: int
@@ -44,7 +46,9 @@ class Pictures:
     chance: float
     usual: float
     epochs: int
+    batch: int
     read: Callable[[], Examples]
+    test: Callable[[], Examples]
 
     def progress(self, score: float) -> float:
         """Return how far a score is on the way from chance to what is usual."""
@@ -56,18 +60,29 @@ def digits() -> Examples:
     return samples().train
 
 
+def other_digits() -> Examples:
+    """Return the digits that are for testing."""
+    return samples().test
+
+
+def large_digits(examples: Callable[[], Examples]) -> Examples:
+    """Return digits at 32 × 32 in three channels, for networks that are made for photos."""
+    pictures, labels = examples()
+    return F.interpolate(pictures, scale_factor=4, mode="bilinear").expand(-1, 3, -1, -1).contiguous(), labels
+
+
 @cache
-def drawn_scenes() -> Examples:
+def drawn_scenes(split: Literal["train", "test"]) -> Examples:
     """Return scenes of 32 × 32 with masks of two classes: a digit, or none."""
-    split = scenes(counts={"train": 512}, side=32)["train"]
-    pictures = normalised(torch.from_numpy(split.pictures).permute(0, 3, 1, 2))
-    return pictures, torch.from_numpy((split.masks > 0).astype(np.int64))
+    drawn = scenes(counts={split: {"train": 512, "test": 128}[split]}, side=32)[split]
+    pictures = normalised(torch.from_numpy(drawn.pictures).permute(0, 3, 1, 2))
+    return pictures, torch.from_numpy((drawn.masks > 0).astype(np.int64))
 
 
 @cache
-def photos() -> Examples:
-    """Return some of the training pictures of CIFAR-10, 32 × 32, in an order drawn once."""
-    folder = Path(os.environ.get("RESIDUA_DATA", ".data")) / "cifar10" / "train"
+def photos(split: Literal["train", "test"]) -> Examples:
+    """Return some of the pictures of CIFAR-10, 32 × 32, in an order drawn once."""
+    folder = Path(os.environ.get("RESIDUA_DATA", ".data")) / "cifar10" / split
     if not folder.is_dir():
         raise SystemExit(
             f"there are no photos in {folder}; name the folder that holds cifar10/ in RESIDUA_DATA"
@@ -81,9 +96,9 @@ def photos() -> Examples:
 
 
 @cache
-def half_photos() -> Examples:
+def half_photos(split: Literal["train", "test"]) -> Examples:
     """Return the same pictures at half their size."""
-    pictures, labels = photos()
+    pictures, labels = photos(split)
     return normalised(F.avg_pool2d(pictures, 2)), labels
 
 
@@ -94,10 +109,17 @@ def normalised(pictures: Tensor) -> Tensor:
 
 
 PICTURES: Final[dict[Kind, Pictures]] = {
-    "digits": Pictures(1, 8, 10, 0.1, 1.0, 8, digits),
-    "scenes": Pictures(1, 32, 2, 0.0, 0.6, 16, drawn_scenes),
-    "photos16": Pictures(3, 16, 10, 0.1, 0.5, 8, half_photos),
-    "photos32": Pictures(3, 32, 10, 0.1, 0.4, 6, photos),
+    "digits": Pictures(1, 8, 10, 0.1, 1.0, 8, 64, digits, other_digits),
+    "digits32": Pictures(
+        3, 32, 10, 0.1, 1.0, 4, 64, partial(large_digits, digits), partial(large_digits, other_digits)
+    ),
+    "scenes": Pictures(
+        1, 32, 2, 0.0, 0.6, 16, 32, partial(drawn_scenes, "train"), partial(drawn_scenes, "test")
+    ),
+    "photos16": Pictures(
+        3, 16, 10, 0.1, 0.5, 8, 64, partial(half_photos, "train"), partial(half_photos, "test")
+    ),
+    "photos32": Pictures(3, 32, 10, 0.1, 0.4, 6, 64, partial(photos, "train"), partial(photos, "test")),
 }
 
 

@@ -14,7 +14,7 @@ from residua.exam.observation import Observation
 from residua.exam.observe import observe
 from residua.exam.probe import ProbeRow, probe
 from residua.exam.rules import RULES
-from residua.exam.verdict import Verdict, drop, probability, rates, verdict
+from residua.exam.verdict import Verdict, drop, nowhere, probability, rates, verdict
 from residua.look import Examples, Loss
 
 Depth = Literal["still", "probe"]
@@ -75,7 +75,7 @@ def diagnose(
     ruled = [cause for rule in RULES for cause in rule(seen)]
     if probed and drop(probed) >= REFUTES:
         ruled = [replace(cause, harm=0.0) if cause.symptom else cause for cause in ruled]
-    named = ranked([*ruled, *rates(probed)])
+    named = ranked([*ruled, *rates(probed), *nowhere(probed)])
     likely = probability(found, probed, named)
     return Diagnosis(
         verdict=verdict(likely),

@@ -77,6 +77,23 @@ def verdict(likely: float) -> Verdict:
     return "slow" if likely >= UNLIKELY else "does not train"
 
 
+NOWHERE: Final = 0.02
+"""Share of the loss below which the steps of a probe have led nowhere."""
+
+
+def nowhere(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
+    """Find a network whose loss no rate of a probe takes anything off."""
+    if probed and all(row.drop < NOWHERE for row in probed):
+        tried = ", ".join(f"{row.lr:g}" for row in sorted(probed, key=lambda row: row.lr))
+        yield Cause(
+            name="steps lead nowhere",
+            evidence=f"{probed[0].steps} steps take under {100 * NOWHERE:.0f} % off the loss of one batch at each of "
+            f"the rates {tried}",
+            harm=0.5,
+            symptom=True,
+        )
+
+
 def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
     """Find a learning rate at which a probe did worse than beside it."""
     by_factor = {row.factor: row for row in probed if row.factor is not None}
