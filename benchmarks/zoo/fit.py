@@ -44,7 +44,7 @@ def sets(row: Row) -> bool:
 def table(rows: list[Row], *, probed: bool) -> tuple[np.ndarray, list[str]]:
     """Return what the verdict weighs, a row a network, and the names of the columns."""
     names = [name for name in (PROBED if probed else STILL) if name != INTERCEPT]
-    values = [{**row["features"], "drop": max(row["drops"].values())} for row in rows]
+    values = [{**row["features"], "learned": row["learned"]} for row in rows]
     return np.nan_to_num(np.array([[value[name] for name in names] for value in values])), names
 
 
@@ -66,7 +66,7 @@ def scores(rows: list[Row], weighed: dict[str, float], *, probed: bool) -> np.nd
     """Return the probability of each network, as the verdict has it: the sum, less the harm of the causes."""
     columns, names = table(rows, probed=probed)
     score = weighed[INTERCEPT] + columns @ np.array([weighed[name] for name in names])
-    left = np.array([row["left"] for row in rows])
+    left = np.array([row["left"]["probe" if probed else "still"] for row in rows])
     return left / (1 + np.exp(-score.clip(-30, 30)))
 
 
@@ -129,10 +129,10 @@ def main() -> None:
                 f"    {name}: {len(half)} networks, {labels.mean():.0%} learn, AUC {auc(labels, likely):.3f}, "
                 f"calibration error {calibration(labels, likely):.3f}"
             )
-    for title, weighed in (("still", STILL), ("probed", PROBED)):
-        likely = scores(kept, dict(weighed), probed=title == "probed")
+    for title, weighed in (("still", STILL), ("probe", PROBED)):
+        likely = scores(kept, dict(weighed), probed=title == "probe")
         well = [place for place, row in enumerate(kept) if row["outcome"] >= WELL]
-        alarms = sum(likely[place] < LIKELY or bool(kept[place]["causes"]) for place in well)
+        alarms = sum(likely[place] < LIKELY or bool(kept[place]["causes"][title]) for place in well)
         print(f"\n{title}, as it stands: {alarms} alarms on {len(well)} kept aside that learn to {WELL:.0%}")
     labels = np.array([row["outcome"] >= LEARNS for row in kept])
     families = np.array([row["drawn"]["family"] for row in kept])

@@ -1,7 +1,7 @@
 """The zoo: random networks, what the exam sees of each before training, and what training then did.
 
-    python -m benchmarks.zoo.measure --count 300 --out runs/zoo.jsonl          # trains; then
-    python -m benchmarks.zoo.measure --look --out runs/zoo.jsonl               # looks, again after each change of the exam
+    python -m benchmarks.zoo.measure --count 300 --out runs/zoo.jsonl        # trains; then
+    python -m benchmarks.zoo.measure --look --out runs/zoo.jsonl             # looks, again after a change of the exam
 
 Each network is trained with SGD and, if that comes to little, with AdamW; its outcome is how far the better of
 the two came on the way from chance to what is usual on its pictures. One line a network is added to the
@@ -23,10 +23,10 @@ from benchmarks.zoo.draw import draw
 from benchmarks.zoo.networks import build
 from benchmarks.zoo.pictures import Pictures, score
 from residua.errors import BadInput
-from residua.exam.features import features
+from residua.exam.diagnose import judge
 from residua.exam.observe import observe
 from residua.exam.probe import probe
-from residua.exam.rules import RULES
+from residua.exam.verdict import learned
 from residua.lab.cores import on_all_cores
 from residua.lab.fitting import Fit, fit
 
@@ -82,17 +82,18 @@ def looked_at(row: Row) -> Row:
     except BadInput as error:
         return row | {"outcome": None, "error": str(error)}
     still = time.process_time() - began
-    probed = probe(model, batch, loss=F.cross_entropy, optimizer=None)
-    causes = [cause for rule in RULES for cause in rule(seen)]
+    probed = () if seen.coherence is None else probe(model, batch, loss=F.cross_entropy, optimizer=None)
+    judged = {"still": judge(seen, ()), "probe": judge(seen, probed)}
     return row | {
         "parameters": sum(weight.count for weight in seen.weights),
         "layers": seen.depth,
-        "features": asdict(features(seen)),
-        "drops": {f"{tried.lr:g}": tried.drop for tried in probed},
-        "causes": [{"name": c.name, "harm": c.harm, "symptom": c.symptom} for c in causes if not c.note],
-        "left": math.prod(1 - cause.harm for cause in causes),
-        "still seconds": still,
-        "probe seconds": time.process_time() - began - still,
+        "features": asdict(judged["still"].features),
+        "learned": learned(probed) if probed else 0.0,
+        "causes": {depth: [cause.name for cause in found.causes] for depth, found in judged.items()},
+        "left": {
+            depth: math.prod(1 - cause.harm for cause in found.causes) for depth, found in judged.items()
+        },
+        "seconds of look": {"still": still, "probe": time.process_time() - began - still},
     }
 
 

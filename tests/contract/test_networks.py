@@ -272,7 +272,7 @@ def without_chance(spec: Spec) -> Spec:
 
 
 def rate(spec: Spec) -> float:
-    """Return a learning rate of Adam: a large step may leave a network without shortcuts where it does not come back."""
+    """Return a learning rate of Adam: from a large step a network without shortcuts or norms may not come back."""
     if isinstance(spec, PlainSpec):
         return 0.0003
     return 0.001 if isinstance(spec, UNetSpec) and spec.norm == "none" else 0.003

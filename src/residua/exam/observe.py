@@ -30,10 +30,15 @@ from residua.look import (
     untouched,
     visit,
 )
+from residua.look.gradients import norm
 from residua.parts import Join
 
 ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.Sigmoid: (0.03, 0.97)}
 """Beyond these values the slope is under 6 % (tanh) or 12 % of the largest (sigmoid)."""
+SHARE = 0.01
+"""Of the loss, what the step takes that asks whether the gradient still holds after it."""
+SHORTEST, LONGEST = 1e-6, 0.03
+"""Of the norm of all weights: a shorter step is lost in rounding, a longer one is none within a neighbourhood."""
 
 
 def observe(
@@ -119,10 +124,20 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward
 
 
 def followed(model: nn.Module, examples: Examples, loss: Loss, back: Backward) -> Coherence | None:
-    """Return whether the gradient survives a tiny step; None where there is none to follow."""
-    if not any(gradient is not None and bool(gradient.any()) for gradient in back.gradients.values()):
+    """Return whether the gradient survives a small step; None where there is none to follow.
+
+    The step would take `SHARE` off the loss if the gradient stayed as it is: one measure for networks of all depths and
+    sizes, where a step of one length is tiny to one and a leap to another.
+    """
+    found = [gradient for gradient in back.gradients.values() if gradient is not None and gradient.any()]
+    if not found:
         return None
-    return coherence(model, examples, loss=loss, known=back.gradients)
+    with untouched(model), torch.no_grad():
+        value = abs(loss(model(examples[0]), examples[1]).item())
+    weights = norm(p.detach() for p in model.parameters() if p.is_floating_point())
+    length = SHARE * value / (norm(found) * weights)
+    step = min(LONGEST, max(SHORTEST, length)) if math.isfinite(length) else SHORTEST
+    return coherence(model, examples, loss=loss, step=step, known=back.gradients)
 
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:

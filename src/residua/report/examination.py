@@ -174,4 +174,8 @@ def steps(found: Examination) -> Markup:
         axis.set_ylabel("loss")
         axis.legend(loc="best")
 
-    return svg(drawn(draw, (10, 3.2)), "probe", words="the loss at each step of the probe, at each rate that was tried")
+    return svg(
+        drawn(draw, (10, 3.2)),
+        "probe",
+        words="the loss at each step of the probe, at each rate that was tried",
+    )
