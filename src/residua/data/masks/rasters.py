@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
 from PIL import Image
 
-from residua.data.masks.tiff import BEGINNINGS, read_tiff, shape_of_tiff
+from residua.data.masks.tiff import BEGINNINGS, Binary, read_tiff, shape_of_tiff
 from residua.data.pictures import TURNS, decoded, header_of, named, opened, orientation_of, quiet
 from residua.data.refusals import UnreadablePicture
 from residua.data.whole import what_is_broken
@@ -93,7 +93,7 @@ def read_raster(path: Path, *, name: str | None = None) -> Raster:
         return _sixteen_bit(image) if _is_deep(image) else decoded(image, None)
 
 
-def _in_pillow(file: io.BufferedIOBase) -> Image.Image | None:
+def _in_pillow(file: Binary) -> Image.Image | None:
     """Open a picture that Pillow reads in full depth, or return None for a TIFF file of another kind."""
     start = file.read(4)
     file.seek(0)

@@ -1,6 +1,7 @@
 """TIFF files that Pillow does not read: any number of channels, 16 bits a channel, floats, pages as channels."""
 
-from typing import BinaryIO, NamedTuple
+import io
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -8,6 +9,7 @@ from jaxtyping import Shaped
 from residua.data.refusals import UnreadablePicture
 from residua.errors import MissingExtra
 
+Binary = io.BytesIO | io.BufferedReader
 BEGINNINGS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 """The first bytes of a TIFF and of a BigTIFF file, in either byte order."""
 
@@ -21,7 +23,7 @@ class Shape(NamedTuple):
     kind: np.dtype
 
 
-def shape_of_tiff(file: BinaryIO) -> Shape:
+def shape_of_tiff(file: Binary) -> Shape:
     """Return the size, the channels and the kind of number of the first image in a TIFF file, without decoding it.
 
     Raises:
@@ -31,7 +33,7 @@ def shape_of_tiff(file: BinaryIO) -> Shape:
     return _read(file, pixels=False)[0]
 
 
-def read_tiff(file: BinaryIO) -> Shaped[np.ndarray, "height width channels"]:
+def read_tiff(file: Binary) -> Shaped[np.ndarray, "height width channels"]:
     """Return the first image in a TIFF file as it is stored; its pages or planes are the channels.
 
     Raises:
@@ -43,7 +45,7 @@ def read_tiff(file: BinaryIO) -> Shaped[np.ndarray, "height width channels"]:
     return pixels
 
 
-def _read(file: BinaryIO, *, pixels: bool) -> tuple[Shape, np.ndarray | None]:
+def _read(file: Binary, *, pixels: bool) -> tuple[Shape, np.ndarray | None]:
     try:
         from tifffile import TiffFile
     except ImportError as error:
