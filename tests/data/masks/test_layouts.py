@@ -48,7 +48,7 @@ def test_a_layout_is_found_and_paired(tmp_path: Path, layout: tuple[str, str]) -
     assert source.bad == ()
     found = [pair for split in source.splits.values() for pair in split.pairs.named()]
     assert sorted(pair.image for pair in found) == [layout[0].format(n=name) for name in names]
-    numbers = [next(name for name in names if name in pair.image[-11:]) for pair in found]
+    numbers = [next(name for name in names if name in Path(pair.image).name) for pair in found]
     assert [pair.masks for pair in found] == [(layout[1].format(n=number),) for number in numbers]
     assert sorted(source.splits) == ["test", "train", "val"]
 

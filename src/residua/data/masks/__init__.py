@@ -4,12 +4,12 @@ from residua.data.masks.augment import MaskAugment
 from residua.data.masks.batches import MaskBatch, MaskBatches
 from residua.data.masks.description import MaskDescription, describe_masks, reopen_masks
 from residua.data.masks.encoding import VOID, ClassMap, MaskEncoding
-from residua.data.masks.loading import load_mask_split, load_masks, unusable
+from residua.data.masks.loading import load_mask_split, load_masks
 from residua.data.masks.naming import value_of
 from residua.data.masks.opening import SCENES, open_masks
 from residua.data.masks.preprocess import MaskPreprocess
 from residua.data.masks.rasters import Raster, full_scale, read_raster, read_raster_header
-from residua.data.masks.source import MaskSource
+from residua.data.masks.source import MaskSource, unusable
 from residua.data.masks.split import Masked, MaskSplit
 
 __all__ = [

@@ -1,16 +1,15 @@
 """Every picture and mask read once before training: the bad ones are named, and what fits in memory stays there."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
 import numpy as np
 
-from residua.data.listing import amount, bulleted
 from residua.data.masks.pairing import Pair
 from residua.data.masks.preprocess import MaskPreprocess
-from residua.data.masks.source import MaskSource
+from residua.data.masks.source import MaskSource, unusable
 from residua.data.masks.split import Masked, MaskSplit, Pairs
 from residua.data.memory import free_bytes
 from residua.data.refusals import UnreadablePicture
@@ -106,15 +105,6 @@ def load_mask_split(
     if not len(left):
         raise BadData(f"not one pair of {split.name} in {data} can be read; the first: {': '.join(bad[0])}")
     return left, bad
-
-
-def unusable(data: str | Path, bad: Sequence[BadFile]) -> BadData:
-    """Return the error that names the pictures and masks of `data` that cannot be used."""
-    named = bulleted(f"{name}: {reason}" for name, reason in bad)
-    return BadData(
-        f"{amount(len(bad), 'file')} in {data} cannot be used:\n{named}\n"
-        "Repair or remove them, or leave them out with --skip-bad"
-    )
 
 
 def _loaded(

@@ -15,7 +15,7 @@ from residua.data.masks.layout import PairListing, list_pairs
 from residua.data.masks.mapping import found_encoding
 from residua.data.masks.naming import find_names, given_names
 from residua.data.masks.scan import Looked, layers_of, scan
-from residua.data.masks.source import MaskSource
+from residua.data.masks.source import MaskSource, unusable
 from residua.data.masks.split import ArrayPairs, FilePairs, MaskSplit
 from residua.data.masks.table import list_table_pairs
 from residua.data.scenes import scenes
@@ -62,8 +62,8 @@ def open_masks(
     splits = list(listing.pairs)
     pairs = [pair for found in listing.pairs.values() for pair in found]
     looked, bad = scan(listing.root, pairs, tell=tell)
-    if not looked:
-        raise BadData(f"not one pair in {data} can be read; the first: {': '.join(bad[0])}")
+    if len(bad) > len(looked):  # what is wrong with most is wrong with all
+        raise unusable(data, bad)
     encoding, notes = found_encoding(
         looked, names=names, void=void, pattern=listing.pattern, layers=layers_of(pairs)
     )

@@ -1,12 +1,12 @@
 """Pictures with masks, divided into splits."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
-from residua.data.listing import amount
+from residua.data.listing import amount, bulleted
 from residua.data.masks.encoding import MaskEncoding
 from residua.data.masks.split import MaskSplit
 from residua.data.source import BadFile
@@ -71,3 +71,12 @@ class MaskSource:
         note = f"{amount(len(names), 'file')} left out that cannot be used"
         rest = tuple(file for file in self.bad if file.name not in names)
         return replace(self, splits=splits, notes=(*self.notes, note), bad=rest)
+
+
+def unusable(data: str | Path, bad: Sequence[BadFile]) -> BadData:
+    """Return the error that names the pictures and masks of `data` that cannot be used."""
+    named = bulleted(f"{name}: {reason}" for name, reason in bad)
+    return BadData(
+        f"{amount(len(bad), 'file')} in {data} cannot be used:\n{named}\n"
+        "Repair or remove them, or leave them out with --skip-bad"
+    )
