@@ -68,6 +68,27 @@ def given_names(names: Sequence[str]) -> ClassNames:
     return ClassNames(names=stripped)
 
 
+def names_from(text: str | None) -> tuple[str, ...] | None:
+    """Return the names in what a user wrote with commas between them, or None for nothing.
+
+    >>> names_from("sky, road")
+    ('sky', 'road')
+    """
+    return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
+def values_from(text: str | None) -> tuple[int, ...] | None:
+    """Return the values and colours in what a user wrote with commas between them, or None for nothing.
+
+    >>> values_from("255, #0000ff")
+    (255, 255)
+
+    Raises:
+        BadInput: one is neither.
+    """
+    return None if text is None else tuple(value_of(part) for part in text.split(","))
+
+
 def find_names(folders: Iterable[Path]) -> ClassNames | None:
     """Return the names in the first file of names that lies in one of `folders`."""
     for folder in folders:
