@@ -65,10 +65,12 @@ def sampled(picture: Raster, points: Points) -> Tensor:
 def nearest(mask: ClassMap, points: Points) -> ClassMap:
     """Return the class of the pixel that each point is in; beyond the edges nobody knows it."""
     height, width = mask.shape
-    column, row = np.floor(points.x).astype(np.int64), np.floor(points.y).astype(np.int64)
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    found = mask[row.clip(0, height - 1), column.clip(0, width - 1)]
-    classes: ClassMap = np.where(inside, found, np.uint8(VOID))
+    column, row = (np.floor(places).astype(np.int32) for places in points)
+    # One comparison for both ends: below zero an unsigned number is a very large one.
+    outside = (column.view(np.uint32) >= width) | (row.view(np.uint32) >= height)
+    flat = row * np.int32(width) + column
+    classes: ClassMap = mask.reshape(-1).take(np.where(outside, 0, flat))
+    classes[outside] = VOID
     return classes
 
 
@@ -78,8 +80,6 @@ def folded(places: Places, length: int) -> Places:
     >>> folded(np.array([[-0.5, 1.0, 4.5]], np.float32), 4).tolist()
     [[0.5, 1.0, 3.5]]
     """
-    if float(places.min()) >= 0 and float(places.max()) <= length:
-        return places
-    around = np.mod(places, np.float32(2 * length))
-    back: Places = np.where(around > length, np.float32(2 * length) - around, around)
-    return back
+    while float(places.min()) < 0 or float(places.max()) > length:
+        places = np.float32(length) - np.abs(np.float32(length) - np.abs(places))
+    return places
