@@ -10,7 +10,7 @@ from residua.files import reason
 from residua.nets.build import resized
 from residua.nets.network import refuse_misfit
 from residua.nets.presets import spec as spec_named
-from residua.nets.spec import ResNetSpec, Spec, UNetSpec
+from residua.nets.spec import ResNetSpec, Segmenting, Spec
 from residua.training.recipe import Recipe
 
 SUFFIX = ".json"
@@ -55,7 +55,7 @@ def classifying_spec(model: str, *, stochastic_depth: float | None, zero_init: b
         BadSpec: the settings do not fit it.
     """
     spec = spec_of(model)
-    if isinstance(spec, UNetSpec):
+    if isinstance(spec, Segmenting):
         raise BadInput(
             f"{model} gives a class for every pixel; for one class a picture take resnet18 or another"
         )

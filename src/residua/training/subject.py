@@ -16,7 +16,7 @@ from residua.files import reason
 from residua.look import Examples
 from residua.nets.build import build
 from residua.nets.presets import PRESETS
-from residua.nets.spec import UNetSpec
+from residua.nets.spec import Segmenting
 from residua.runs import load_model, open_run, read_json
 from residua.training.network import spec_of
 from residua.training.processor import open_device
@@ -95,8 +95,8 @@ def preset(
     else:
         side = PRESETS[name].image_size if name in PRESETS else 32
         shape = shape or (spec.in_channels, side, side)
-        count = classes or (spec.classes if isinstance(spec, UNetSpec) else CLASSES)
-        batch, words = noise(shape, count, name, masks=isinstance(spec, UNetSpec))
+        count = classes or (spec.classes if isinstance(spec, Segmenting) else CLASSES)
+        batch, words = noise(shape, count, name, masks=isinstance(spec, Segmenting))
     inputs = batch[0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
