@@ -1,6 +1,6 @@
 """Windows against one pass: the same answer, each pixel once, no seam, and sums that fit the budget."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from residua.data import Picture
 from residua.nets.build import build
 from residua.nets.spec import UNetSpec
-from residua.training.tiles import Block, Shares, class_map, gaussian, tiled, windows
+from residua.training.tiles import Ask, Block, Shares, class_map, gaussian, tiled, windows
 
 
 def picture(height: int, width: int) -> Picture:
@@ -30,6 +30,11 @@ def blurred(piece: Picture) -> Shares:
     return torch.cat((grey, 1 - grey))
 
 
+def seeing(picture: Picture, ask: Callable[[Picture], Shares]) -> Ask:
+    """Return what answers for a place of a picture."""
+    return lambda place: ask(picture[place])
+
+
 def whole(blocks: Iterable[Block], shape: tuple[int, int], classes: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the answer put together, and how often each pixel was given."""
     answer, times = torch.zeros(classes, *shape), torch.zeros(shape)
@@ -46,7 +51,7 @@ def test_every_pixel_is_answered_once_and_as_in_one_pass(
     size: tuple[int, int], step: int, budget: int
 ) -> None:
     seen = picture(*size)
-    blocks = tiled(seen, by_pixel, classes=3, window=24, step=step, budget=budget)
+    blocks = tiled(seen.shape[:2], seeing(seen, by_pixel), classes=3, window=24, step=step, budget=budget)
     answer, times = whole(blocks, size, 3)
     assert torch.equal(times, torch.ones(size))
     torch.testing.assert_close(answer, by_pixel(seen), rtol=0, atol=1e-5)
@@ -65,7 +70,10 @@ def test_windows_cover_a_side_and_overlap(length: int, step: int) -> None:
 
 def test_the_budget_changes_how_much_is_held_and_not_the_answer() -> None:
     seen = picture(120, 300)
-    little, much = (list(tiled(seen, blurred, classes=2, window=32, budget=budget)) for budget in (1, 2**30))
+    little, much = (
+        list(tiled(seen.shape[:2], seeing(seen, blurred), classes=2, window=32, budget=budget))
+        for budget in (1, 2**30)
+    )
     assert [max(block.shares.shape[2] for block in blocks) for blocks in (little, much)] == [32, 300]
     answers = [whole(blocks, (120, 300), 2)[0] for blocks in (little, much)]
     torch.testing.assert_close(*answers, rtol=0, atol=1e-6)
@@ -74,7 +82,7 @@ def test_the_budget_changes_how_much_is_held_and_not_the_answer() -> None:
 def test_no_seam_is_seen_where_windows_meet() -> None:
     """A hard cut would show the windows' edges; blended they are lost, away from the picture's own edge."""
     seen = picture(120, 120)
-    answer, _ = whole(tiled(seen, blurred, classes=2, window=32), (120, 120), 2)
+    answer, _ = whole(tiled(seen.shape[:2], seeing(seen, blurred), classes=2, window=32), (120, 120), 2)
     wrong = (answer - blurred(seen)).abs()[0]
     assert wrong.max() < 0.02
     cut = torch.zeros(120, 120)
@@ -98,7 +106,7 @@ def test_a_network_says_by_windows_what_it_says_at_once() -> None:
     once = ask(seen)
     ranked = once.topk(2, dim=0).values
     clear = ranked[0] - ranked[1] > 0.02
-    pieces = class_map(tiled(seen, ask, classes=3, window=64, step=2), size)
+    pieces = class_map(tiled(seen.shape[:2], seeing(seen, ask), classes=3, window=64, step=2), size)
     assert clear.float().mean() > 0.5
     print(
         (torch.from_numpy(pieces) != once.argmax(0))[clear].float().mean(),

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, Generic, Literal, TypeVar, final
 
+import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from residua.data import Preprocess
+from residua.data.masks import MaskEncoding, MaskPreprocess
 from residua.errors import BadRun
 from residua.files import reading, replacing
 from residua.nets.build import build
@@ -18,9 +20,12 @@ from residua.nets.spec import Spec
 from residua.runs.folder import read_json, write_json
 
 
+AnyPreprocess = TypeVar("AnyPreprocess", Preprocess, MaskPreprocess)
+
+
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCard:
+@dataclass(frozen=True, kw_only=True)
+class ModelCard(Generic[AnyPreprocess]):
     """What stands in `model.json` beside the weights.
 
     Attributes:
@@ -33,46 +38,80 @@ class ModelCard:
         macs: multiply-adds on one image of the training's size.
         metrics: what was measured, by name.
         licence: of the weights, if its maker named one.
+        task: what it says: one class of each picture, or one of each pixel.
+        encoding: how the classes stand in mask files; None for classification.
     """
 
     format: int = 1
     name: str
     spec: Spec
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    preprocess: AnyPreprocess
     parameters: int
     macs: int
     metrics: dict[str, float]
     licence: str | None = None
+    task: Literal["classification", "segmentation"] = "classification"
+    encoding: MaskEncoding | None = None
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A network with its class names and its preprocessing."""
+    """A network with its class names and its preprocessing.
+
+    Attributes:
+        name: of the network.
+        network: with its weights.
+        classes: names, in the order of the outputs.
+        preprocess: of the pictures; that of masks if it says a class of each pixel.
+        encoding: how the classes stand in mask files; None for classification.
+    """
 
     name: str
     network: Network
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    preprocess: Preprocess | MaskPreprocess
+    encoding: MaskEncoding | None = None
+
+    @property
+    def task(self) -> Literal["classification", "segmentation"]:
+        """What it says: one class of each picture, or one of each pixel."""
+        return "classification" if isinstance(self.preprocess, Preprocess) else "segmentation"
 
 
-def card_of(model: Model, metrics: dict[str, float]) -> ModelCard:
+def card_of(model: Model, metrics: dict[str, float]) -> ModelCard[Any]:
     """Return what is to be written beside the weights of `model`."""
-    network = model.network
-    size, channels = model.preprocess.size, model.preprocess.channels
+    network, preprocess = model.network, model.preprocess
+    size = preprocess.size if isinstance(preprocess, Preprocess) else preprocess.crop
     return ModelCard(
         name=model.name,
         spec=network.spec,
         classes=model.classes,
-        preprocess=model.preprocess,
+        preprocess=preprocess,
         parameters=parameters(network),
-        macs=macs(network, in_channels=channels, image_size=size),
+        macs=macs(network, in_channels=preprocess.channels, image_size=size),
         metrics=metrics,
+        task=model.task,
+        encoding=model.encoding,
     )
 
 
-def save_model(folder: Path, card: ModelCard, weights: dict[str, Tensor]) -> None:
+class _Kind(msgspec.Struct):
+    task: str = "classification"
+
+
+def read_card(path: Path) -> ModelCard[Any]:
+    """Return what a `model.json` says.
+
+    Raises:
+        BadRun: it cannot be read.
+    """
+    masks = read_json(path, _Kind).task == "segmentation"
+    return read_json(path, ModelCard[MaskPreprocess]) if masks else read_json(path, ModelCard[Preprocess])
+
+
+def save_model(folder: Path, card: ModelCard[Any], weights: dict[str, Tensor]) -> None:
     """Write `model.safetensors` and `model.json`, each whole or not at all.
 
     Raises:
@@ -99,7 +138,7 @@ def load_model(folder: str | Path) -> Model:
                 f"{folder} holds no {path.name}: the run has not finished an epoch yet, or it is no run; "
                 f"`residua resume {folder}` goes on with it"
             )
-    card = read_json(described, ModelCard)
+    card = read_card(described)
     try:
         with reading(stored):
             weights = load_file(stored)
@@ -107,4 +146,10 @@ def load_model(folder: str | Path) -> Model:
         network.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
         raise BadRun(f"{stored} cannot be read as the weights of {card.name}: {error}") from error
-    return Model(name=card.name, network=network.eval(), classes=card.classes, preprocess=card.preprocess)
+    return Model(
+        name=card.name,
+        network=network.eval(),
+        classes=card.classes,
+        preprocess=card.preprocess,
+        encoding=card.encoding,
+    )

@@ -15,13 +15,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from residua.data import Picture
-
 Shares = Float[Tensor, "classes height width"]
 """Of each class in each pixel, adding up to 1."""
 
-Ask = Callable[[Picture], Shares]
-"""A network: a piece of a picture in, the shares of the classes at the piece's own size out."""
+Place = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+Ask = Callable[[Place], Shares]
+"""What a network says of a place: the shares of the classes in each of its pixels."""
 
 WHOLE: Final = 1.5
 """A side up to this many windows long is taken at once."""
@@ -41,19 +42,19 @@ class Block:
     shares: Shares
 
     @property
-    def place(self) -> tuple[slice, slice]:
+    def place(self) -> Place:
         """Rows and columns of the picture that it covers."""
         height, width = self.shares.shape[1:]
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 def tiled(
-    picture: Picture, ask: Ask, *, classes: int, window: int, step: int = 1, budget: int = BUDGET
+    shape: tuple[int, int], ask: Ask, *, classes: int, window: int, step: int = 1, budget: int = BUDGET
 ) -> Iterator[Block]:
     """Give the answer for a picture in blocks that together cover each of its pixels once.
 
     Args:
-        picture: of any size.
+        shape: height and width of the picture.
         ask: the network.
         classes: how many shares it gives.
         window: side of a piece, in pixels of the picture.
@@ -61,31 +62,28 @@ def tiled(
             whole picture.
         budget: bytes that the sums may take.
 
-    >>> def ask(piece: Picture) -> Shares:
-    ...     grey = torch.from_numpy(piece[:, :, 0] / 255).float()
-    ...     return torch.stack((grey, 1 - grey))
-    >>> blocks = tiled(np.full((50, 70, 1), 255, np.uint8), ask, classes=2, window=20)
-    >>> sum(block.shares[0].sum().item() for block in blocks)
+    >>> def ask(place: Place) -> Shares:
+    ...     rows, columns = place
+    ...     return torch.full((2, rows.stop - rows.start, columns.stop - columns.start), 0.5)
+    >>> blocks = tiled((50, 70), ask, classes=2, window=20)
+    >>> sum(block.shares.sum().item() for block in blocks)
     3500.0
     """
-    rows, columns = (windows(length, window, step) for length in picture.shape[:2])
+    rows, columns = (windows(length, window, step) for length in shape)
     if len(rows) == len(columns) == 1:
-        yield Block(0, 0, ask(picture))
+        yield Block(0, 0, ask((rows[0], columns[0])))
         return
     height = max(row.stop - row.start for row in rows)
     across = max(window, budget // (4 * classes * height))
-    for left in range(0, picture.shape[1], across):
-        band = slice(left, min(left + across, picture.shape[1]))
-        yield from banded(picture, ask, rows, [one for one in columns if overlap(one, band)], band)
+    for left in range(0, shape[1], across):
+        band = slice(left, min(left + across, shape[1]))
+        yield from banded(ask, rows, [one for one in columns if overlap(one, band)], band)
 
 
-def banded(
-    picture: Picture, ask: Ask, rows: list[slice], columns: list[slice], band: slice
-) -> Iterator[Block]:
+def banded(ask: Ask, rows: list[slice], columns: list[slice], band: slice) -> Iterator[Block]:
     """Give the blocks of some columns of the picture, from the top.
 
     Args:
-        picture: the whole of it.
         ask: the network.
         rows: of the windows, from the top.
         columns: of the windows that touch the band.
@@ -94,7 +92,7 @@ def banded(
     sums: Tensor | None = None  # the shares times their weights, and below them the weights
     for row, after in zip(rows, [*rows[1:], None], strict=True):
         for column in columns:
-            shares = ask(picture[row, column])
+            shares = ask((row, column))
             weights = gaussian(row, shares.device)[:, None] * gaussian(column, shares.device)
             found = torch.cat((shares * weights, weights[None]))
             if sums is None:
