@@ -67,10 +67,10 @@ def reason_for(error: Exception, start: bytes) -> str:
     return f"damaged: {text}"
 
 
-def too_large(pixels: int | None) -> str:
+def too_large(pixels: int | None, most: int = LARGEST) -> str:
     """Say that a header declares more pixels than are read."""
     declared = "too many" if pixels is None else f"{pixels:,}"
-    return f"its header declares {declared} pixels; at most {LARGEST:,} are read"
+    return f"its header declares {declared} pixels; at most {most:,} are read"
 
 
 def _unknown(start: bytes) -> str:

@@ -1,0 +1,39 @@
+"""Pictures with masks: where they are, what their masks mean, and how both become batches."""
+
+from residua.data.masks.augment import MaskAugment
+from residua.data.masks.batches import MaskBatch, MaskBatches
+from residua.data.masks.description import MaskDescription, describe_masks, reopen_masks
+from residua.data.masks.encoding import VOID, ClassMap, MaskEncoding
+from residua.data.masks.loading import load_mask_split, load_masks, unusable
+from residua.data.masks.naming import value_of
+from residua.data.masks.opening import SCENES, open_masks
+from residua.data.masks.preprocess import MaskPreprocess
+from residua.data.masks.rasters import Raster, full_scale, read_raster, read_raster_header
+from residua.data.masks.source import MaskSource
+from residua.data.masks.split import Masked, MaskSplit
+
+__all__ = [
+    "SCENES",
+    "VOID",
+    "ClassMap",
+    "MaskAugment",
+    "MaskBatch",
+    "MaskBatches",
+    "MaskDescription",
+    "MaskEncoding",
+    "MaskPreprocess",
+    "MaskSource",
+    "MaskSplit",
+    "Masked",
+    "Raster",
+    "describe_masks",
+    "full_scale",
+    "load_mask_split",
+    "load_masks",
+    "open_masks",
+    "read_raster",
+    "read_raster_header",
+    "reopen_masks",
+    "unusable",
+    "value_of",
+]
