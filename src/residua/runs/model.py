@@ -1,8 +1,9 @@
 """A trained network and all that using it takes: two files, no pickle."""
 
+from abc import ABC
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, final
+from typing import Literal, final
 
 import msgspec
 from safetensors import SafetensorError
@@ -20,39 +21,48 @@ from residua.nets.spec import Spec
 from residua.runs.folder import read_json, write_json
 
 
-AnyPreprocess = TypeVar("AnyPreprocess", Preprocess, MaskPreprocess)
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class ModelCard(Generic[AnyPreprocess]):
-    """What stands in `model.json` beside the weights.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card(ABC):
+    """What stands in `model.json` beside the weights, whatever the network says.
 
     Attributes:
         format: of this file.
         name: of the network.
         spec: to build it from.
         classes: names, in the order of the outputs.
-        preprocess: the one that training used.
         parameters: learned numbers.
         macs: multiply-adds on one image of the training's size.
         metrics: what was measured, by name.
         licence: of the weights, if its maker named one.
-        task: what it says: one class of each picture, or one of each pixel.
-        encoding: how the classes stand in mask files; None for classification.
     """
 
     format: int = 1
     name: str
     spec: Spec
     classes: tuple[str, ...]
-    preprocess: AnyPreprocess
     parameters: int
     macs: int
     metrics: dict[str, float]
     licence: str | None = None
-    task: Literal["classification", "segmentation"] = "classification"
-    encoding: MaskEncoding | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard(Card):
+    """The card of a network that says one class of each picture; `preprocess` is the one that training used."""
+
+    preprocess: Preprocess
+    task: Literal["classification"] = "classification"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskModelCard(Card):
+    """The card of a network that says one class of each pixel; `encoding` says how they stand in mask files."""
+
+    preprocess: MaskPreprocess
+    encoding: MaskEncoding
+    task: Literal["segmentation"] = "segmentation"
 
 
 @final
@@ -80,20 +90,29 @@ class Model:
         return "classification" if isinstance(self.preprocess, Preprocess) else "segmentation"
 
 
-def card_of(model: Model, metrics: dict[str, float]) -> ModelCard[Any]:
+def card_of(model: Model, metrics: dict[str, float]) -> ModelCard | MaskModelCard:
     """Return what is to be written beside the weights of `model`."""
     network, preprocess = model.network, model.preprocess
-    size = preprocess.size if isinstance(preprocess, Preprocess) else preprocess.crop
-    return ModelCard(
+    if isinstance(preprocess, Preprocess):
+        return ModelCard(
+            name=model.name,
+            spec=network.spec,
+            classes=model.classes,
+            preprocess=preprocess,
+            parameters=parameters(network),
+            macs=macs(network, in_channels=preprocess.channels, image_size=preprocess.size),
+            metrics=metrics,
+        )
+    assert model.encoding is not None, "a model for masks has an encoding"
+    return MaskModelCard(
         name=model.name,
         spec=network.spec,
         classes=model.classes,
         preprocess=preprocess,
-        parameters=parameters(network),
-        macs=macs(network, in_channels=preprocess.channels, image_size=size),
-        metrics=metrics,
-        task=model.task,
         encoding=model.encoding,
+        parameters=parameters(network),
+        macs=macs(network, in_channels=preprocess.channels, image_size=preprocess.crop),
+        metrics=metrics,
     )
 
 
@@ -101,17 +120,17 @@ class _Kind(msgspec.Struct):
     task: str = "classification"
 
 
-def read_card(path: Path) -> ModelCard[Any]:
+def read_card(path: Path) -> ModelCard | MaskModelCard:
     """Return what a `model.json` says.
 
     Raises:
         BadRun: it cannot be read.
     """
     masks = read_json(path, _Kind).task == "segmentation"
-    return read_json(path, ModelCard[MaskPreprocess]) if masks else read_json(path, ModelCard[Preprocess])
+    return read_json(path, MaskModelCard) if masks else read_json(path, ModelCard)
 
 
-def save_model(folder: Path, card: ModelCard[Any], weights: dict[str, Tensor]) -> None:
+def save_model(folder: Path, card: ModelCard | MaskModelCard, weights: dict[str, Tensor]) -> None:
     """Write `model.safetensors` and `model.json`, each whole or not at all.
 
     Raises:
@@ -151,5 +170,5 @@ def load_model(folder: str | Path) -> Model:
         network=network.eval(),
         classes=card.classes,
         preprocess=card.preprocess,
-        encoding=card.encoding,
+        encoding=card.encoding if isinstance(card, MaskModelCard) else None,
     )

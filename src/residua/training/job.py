@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from residua.data import Source, load, reopen
+from residua.data import Source
+from residua.data.masks import MaskSource
 from residua.nets.build import build
 from residua.runs import (
     EventRow,
@@ -26,18 +27,20 @@ from residua.runs import (
 )
 from residua.training.assemble import prepare
 from residua.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from residua.training.evaluate import Evaluation, evaluate_split, write_evaluation
+from residua.training.evaluate import Evaluation
 from residua.training.foresight import foresee, watched
 from residua.training.loop import Show, fit, write
-from residua.training.network import fitted_spec, short_name
+from residua.training.mask_evaluation import MaskEvaluation
+from residua.training.network import short_name
 from residua.training.plan import Tell, make_plan, readable
 from residua.training.processor import keep_memory, open_device
 from residua.training.recipe import Recipe, Settings
-from residua.training.record import FORMAT, Config, DataRecord, data_record, located, whereabouts
+from residua.training.record import FORMAT, Config, located, read_record, whereabouts
 from residua.training.seed import seed_everything
 from residua.training.stop import noting_stops, saying_if_stopped
+from residua.training.tasks import Task, reopen_task
 
-Announce = Callable[[Recipe, dict[str, str], Source, Run], None]
+Announce = Callable[[Recipe, dict[str, str], Source | MaskSource, Run], None]
 
 
 def silent(*_: object) -> None:
@@ -55,10 +58,13 @@ def train(
     announce: Announce = silent,
     show: Show = silent,
 ) -> tuple[Run, Evaluation | MaskEvaluation]:
-    """Train a classifier on pictures, evaluate it, and leave a run folder behind.
+    """Train a network on pictures, evaluate it, and leave a run folder behind.
+
+    Pictures with one class each give a classifier, pictures with masks a network that says a class of each pixel.
 
     Args:
-        data: "digits", a folder of class folders (in train/, val/, test/ or not), or a table.
+        data: "digits" or "scenes", a folder of class folders or of images/ and masks/ (in train/, val/, test/ or not),
+            or a table.
         settings: what to do; the rest is chosen by the data and the machine, and written down.
         run: path of the run folder, or a bare name under `runs/`; made up from the data if not given.
         skip_bad: leave unreadable pictures out instead of stopping.

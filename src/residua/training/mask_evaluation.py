@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 import torch
 from torch import Tensor
@@ -66,7 +66,9 @@ class MaskEvaluation:
     left_out: tuple[BadFile, ...] = ()
 
 
-class Answer(NamedTuple):
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
     """What was said of one picture, and how it compares with the truth."""
 
     index: int

@@ -33,7 +33,9 @@ def write_panels(
     """
     size = panel_size(*picture.shape[:2])
     seen = np.asarray(Image.fromarray(shown(picture)).resize(size, Image.Resampling.BILINEAR))
-    truth, guess = (np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)) for mask in masks)
+    truth, guess = (
+        np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)) for mask in masks
+    )
     panels = {
         "image": (f"{stem}-image.jpg", seen),
         "truth": (f"{stem}-truth.png", coloured(truth, encoding)),
@@ -76,7 +78,8 @@ def coloured(mask: ClassMap, encoding: MaskEncoding) -> Colours:
     table = np.zeros((VOID + 1, 3), np.uint8)
     colours = encoding.colours()
     table[: len(colours)] = colours
-    return table[mask]
+    found: Colours = table[mask]
+    return found
 
 
 def errors(picture: Colours, truth: ClassMap, guess: ClassMap) -> Colours:

@@ -9,7 +9,6 @@ from typing import final
 
 from torch import Tensor
 
-from residua.data import unreadable
 from residua.nets.build import build
 from residua.nets.network import Network
 from residua.training.finder import find_lr, fitting_batch
@@ -74,12 +73,11 @@ def readable(task: Task, data: str | Path, skip_bad: bool) -> Task:
     Raises:
         BadData: some cannot be read.
     """
-    bad = task.source.bad
-    if not bad:
+    if not task.source.bad:
         return task
     if skip_bad:
-        return task.without(bad)
-    raise unreadable(data, bad)
+        return task.without(task.source.bad)
+    raise task.unusable(data)
 
 
 def with_fitting_batch(plan: Plan, settings: Settings, tell: Tell) -> Plan:

@@ -39,6 +39,8 @@ class Settings:
         crop: side of the square pieces that a network for masks learns from, in pixels, after scaling.
         scale: what pictures with masks are reduced to before they are seen, such as 0.5 for half size; they are scored
             and predicted at their own size all the same.
+        classes: names of the classes of masks, with commas between them, or a file of them.
+        void: values of masks that stand for no class, with commas between them: numbers, or colours such as #ff00ff.
         augment: "none", "light" (crops and flips) or "strong" (colour and shape too).
         mixup: alpha of mixup; 0 for none.
         cutmix: alpha of CutMix; 0 for none.
@@ -70,6 +72,8 @@ class Settings:
     loss: LossName | None = None
     crop: int | None = None
     scale: float | None = None
+    classes: str | None = None
+    void: str | None = None
     augment: Augmentation | None = None
     mixup: float | None = None
     cutmix: float | None = None
@@ -121,6 +125,8 @@ class Recipe:
     loss: LossName = "ce"
     crop: int = 0
     scale: float = 1.0
+    classes: str = ""
+    void: str = ""
 
 
 WHOLE: Final = {

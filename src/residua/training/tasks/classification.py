@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, final
+from typing import ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from residua.data import Augment, BadFile, Batches, Preprocess, Source, load, unbalanced
-from residua.errors import BadInput, Diverged
+from residua.data import Augment, BadFile, Batches, Preprocess, Source, load, unbalanced, unreadable
+from residua.errors import BadData, BadInput, Diverged
 from residua.look import Examples, Loss
 from residua.nets.network import Network
 from residua.nets.spec import Spec
@@ -26,8 +26,8 @@ from residua.training.record import DataRecord, data_record
 from residua.training.tasks.task import Choices, Task, TrainingBatches, Validation
 from residua.training.tasks.usual import usual_batch, usual_choices
 
-SAMPLES = 256
-OF_PIXELS = ("loss", "crop", "scale")
+SAMPLES: Final = 256
+OF_PIXELS: Final = ("loss", "crop", "scale", "classes", "void")
 """Settings that only masks have a use for."""
 
 
@@ -49,7 +49,9 @@ class Classification(Task):
     def refuse(settings: Settings) -> None:
         for name in OF_PIXELS:
             if getattr(settings, name) is not None:
-                raise BadInput(f"--{name} is for pictures with masks; these have one class each. Leave it out")
+                raise BadInput(
+                    f"--{name} is for pictures with masks; these have one class each. Leave it out"
+                )
         if settings.model is not None:
             classifying_spec(
                 settings.model, stochastic_depth=settings.stochastic_depth, zero_init=settings.zero_init
@@ -114,6 +116,9 @@ class Classification(Task):
 
     def without(self, bad: tuple[BadFile, ...]) -> "Classification":
         return replace(self, source=self.source.without(bad))
+
+    def unusable(self, data: str | Path) -> BadData:
+        return unreadable(data, self.source.bad)
 
     def record(self, data: str | Path) -> DataRecord:
         return data_record(self.source, data, self.preprocess)

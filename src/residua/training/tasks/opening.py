@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from residua.data import Preprocess, open_source
-from residua.data.masks import MaskPreprocess, MaskSource, are_masks, open_masks
+from residua.data import Preprocess, is_mask_data, open_source
+from residua.data.masks import MaskPreprocess, MaskSource, open_masks, value_of
 from residua.training.recipe import Settings
 from residua.training.record import Record
 from residua.training.tasks.classification import Classification
@@ -27,16 +27,31 @@ def open_task(
         BadInput: a setting is of no use to them.
     """
     seed = settings.seed or 0
-    if not are_masks(data):
+    if not is_mask_data(data):
         Classification.refuse(settings)
         pictures = open_source(data, seed=seed)
         return Classification(
             source=pictures, preprocess=Preprocess.for_source(pictures, settings.image_size)
         )
     Segmentation.refuse(settings)
-    masks = open_masks(data, seed=seed, tell=tell)
+    masks = open_masks(
+        data,
+        seed=seed,
+        classes=parts(settings.classes),
+        void=[value_of(value) for value in parts(settings.void)] or None,
+        tell=tell,
+    )
     preprocess = MaskPreprocess.for_source(masks, crop=settings.crop, scale=settings.scale or 1.0)
     return Segmentation(source=masks, preprocess=preprocess)
+
+
+def parts(listed: str | None) -> list[str]:
+    """Return what stands between the commas of a setting.
+
+    >>> parts("sky, road"), parts(None)
+    (['sky', 'road'], [])
+    """
+    return [part.strip() for part in (listed or "").split(",") if part.strip()]
 
 
 def reopen_task(where: str | Path, record: Record) -> Task:

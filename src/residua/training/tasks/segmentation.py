@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from residua.data import BadFile
-from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, MaskSource, load_masks
-from residua.errors import BadInput
+from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, MaskSource, load_masks, unusable
+from residua.errors import BadData, BadInput
 from residua.look import Examples, Loss
 from residua.nets.network import Network
 from residua.nets.spec import Spec, stride
@@ -86,14 +86,21 @@ class Segmentation(Task):
             "model": (network, "a ResNet-18 on the way down: sees far, and is quick"),
             "epochs": (epochs, f"{count * seen * epochs / 1e6:,.0f} million pixels in all"),
             "batch_size": (batch_size, f"{count // batch_size:,} steps an epoch"),
-            "lr": (1e-3, "the usual one of AdamW") if settings.optimizer != "sgd" else (0.05, "the usual one of SGD"),
+            "lr": (1e-3, "the usual one of AdamW")
+            if settings.optimizer != "sgd"
+            else (0.05, "the usual one of SGD"),
             "optimizer": ("adamw", "masks differ in how hard they are, and it suits each weight"),
             "weight_decay": (
-                (5e-4, "the usual one of SGD") if settings.optimizer == "sgd" else (0.01, "the usual one of AdamW")
+                (5e-4, "the usual one of SGD")
+                if settings.optimizer == "sgd"
+                else (0.01, "the usual one of AdamW")
             ),
             "warmup": (0.05, "a twentieth of the steps"),
             "label_smoothing": (0.0, "masks are sure"),
-            "class_weights": (False, f"the classes have from {min(pixels):,} to {max(pixels):,} pixels; Dice evens them"),
+            "class_weights": (
+                False,
+                f"the classes have from {min(pixels):,} to {max(pixels):,} pixels; Dice evens them",
+            ),
             "augment": (
                 "light",
                 "turns, zooms and colours" + (", flips" if source.mirrored else "; these are not mirrored"),
@@ -126,6 +133,9 @@ class Segmentation(Task):
 
     def without(self, bad: tuple[BadFile, ...]) -> "Segmentation":
         return replace(self, source=self.source.without(bad))
+
+    def unusable(self, data: str | Path) -> BadData:
+        return unusable(data, self.source.bad)
 
     def record(self, data: str | Path) -> MaskRecord:
         return mask_record(self.source, data, self.preprocess)

@@ -8,28 +8,33 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, final
+from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from residua.data import BadFile, Batch, MaskSource, Source
+from residua.data import BadFile, Batch, Source
+from residua.data.masks import MaskBatch, MaskSource
+from residua.errors import BadData
 from residua.look import Examples, Loss
 from residua.nets.network import Network
 from residua.nets.spec import Spec
 from residua.runs import Model
+from residua.training.evaluate import Evaluation
+from residua.training.mask_evaluation import MaskEvaluation
 from residua.training.recipe import Recipe, Settings
 
 Choices = dict[str, tuple[Any, str]]
 """For each setting the value that is chosen where the user leaves it open, and why."""
 
 
+@runtime_checkable
 class TrainingBatches(Protocol):
     """Batches to learn from; an epoch can be begun at any of them."""
 
     def __len__(self) -> int: ...
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]: ...
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch | MaskBatch]: ...
 
 
 @final
@@ -67,7 +72,7 @@ class Task(ABC):
     """
 
     source: Source | MaskSource
-    score: str
+    score: ClassVar[str]
 
     @staticmethod
     @abstractmethod
@@ -95,12 +100,16 @@ class Task(ABC):
         """Return an empty picture of the size that the network trains on, with a batch dimension."""
 
     @abstractmethod
-    def loaded(self, tell: Callable[[int, int], None]) -> Self:
+    def loaded(self, tell: Callable[[int, int], None]) -> "Task":
         """Return the task with every picture read once, and held in memory where they fit."""
 
     @abstractmethod
-    def without(self, bad: tuple[BadFile, ...]) -> Self:
+    def without(self, bad: tuple[BadFile, ...]) -> "Task":
         """Return the task less some pictures."""
+
+    @abstractmethod
+    def unusable(self, data: str | Path) -> BadData:
+        """Return the error that names the pictures that cannot be used."""
 
     @abstractmethod
     def record(self, data: str | Path) -> object:
@@ -135,5 +144,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def evaluate(self, model: Model, split: str, data: str, device: str, folder: Path) -> Any:
+    def evaluate(
+        self, model: Model, split: str, data: str, device: str, folder: Path
+    ) -> Evaluation | MaskEvaluation:
         """Score the kept model on a split, write scores and pictures for the report, and return the evaluation."""
