@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from residua.data.masks import VOID, MaskAugment, Masked, MaskPreprocess
+from residua.data.masks import MaskAugment, Masked, MaskPreprocess
 from residua.data.masks.augment import place_of_class
 from residua.data.masks.warp import folded, nearest, sampled, seen
+from residua.types import VOID
 
 SIDE = 8
 

@@ -9,9 +9,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from residua.data.masks import VOID, MaskEncoding, MaskSource, open_masks, value_of
+from residua.data.masks import MaskEncoding, MaskSource, open_masks, value_of
 from residua.data.masks.stored import packed, read_mask_file
 from residua.errors import BadData, BadInput
+from residua.types import VOID
 from tests.data.masks.make import blobs, saved
 
 PALETTE = [0, 0, 0, 220, 20, 60, 0, 0, 142, 70, 130, 180]

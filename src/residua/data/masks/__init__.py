@@ -4,9 +4,10 @@ from residua.data.masks.augment import MaskAugment
 from residua.data.masks.batches import MaskBatch, MaskBatches
 from residua.data.masks.check import MaskCheckReport, check_masks
 from residua.data.masks.description import MaskDescription, describe_masks, reopen_masks
-from residua.data.masks.encoding import VOID, ClassMap, MaskEncoding
+from residua.data.masks.encoding import ClassMap, MaskEncoding
 from residua.data.masks.loading import load_mask_split, load_masks
 from residua.data.masks.naming import names_from, value_of, values_from
+from residua.data.masks.one_split import open_mask_split
 from residua.data.masks.opening import SCENES, open_masks
 from residua.data.masks.preprocess import MaskPreprocess
 from residua.data.masks.rasters import Raster, full_scale, read_raster, read_raster_header
@@ -15,7 +16,6 @@ from residua.data.masks.split import Masked, MaskSplit
 
 __all__ = [
     "SCENES",
-    "VOID",
     "ClassMap",
     "MaskAugment",
     "MaskBatch",
@@ -34,6 +34,7 @@ __all__ = [
     "load_mask_split",
     "load_masks",
     "names_from",
+    "open_mask_split",
     "open_masks",
     "read_raster",
     "read_raster_header",

@@ -30,6 +30,11 @@ class MaskBatch:
     masks: UInt8[Tensor, "batch rows columns"]
     indices: Labels
 
+    @property
+    def targets(self) -> Tensor:
+        """The masks, by the name that what is learned has for every task."""
+        return self.masks
+
 
 @final
 class MaskBatches:

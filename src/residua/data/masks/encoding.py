@@ -13,9 +13,8 @@ from PIL import Image
 from residua.data.masks.stored import Kind, Stored, unpacked
 from residua.data.refusals import UnreadablePicture
 from residua.errors import BadInput
+from residua.types import VOID
 
-VOID: Final = 255
-"""In a class map: a pixel of no class. It takes no part in a loss or in a score."""
 MOST_CLASSES: Final = VOID
 """Classes are 0 to 254."""
 
@@ -139,7 +138,10 @@ class MaskEncoding:
         return f"the {said_of(value, self.kind)}"
 
     def _numbers(self, classes: ClassMap) -> np.ndarray:
-        table = np.full(VOID + 1, self.void[0] if self.void else 0, np.int64)
+        kind = np.uint8 if max(self.values, default=0) < 256 and max(self.void, default=0) < 256 else np.int32
+        table = np.full(
+            VOID + 1, self.void[0] if self.void else 0, kind
+        )  # as narrow as can be: masks are large
         table[: len(self.values)] = self.values
         numbers: np.ndarray = table[classes]
         return numbers
@@ -147,8 +149,10 @@ class MaskEncoding:
     def _image(self, numbers: np.ndarray) -> Image.Image:
         match self.mode:
             case "RGB":
-                colours = np.stack([numbers >> 16, numbers >> 8, numbers], axis=-1) & 255
-                return Image.fromarray(colours.astype(np.uint8))
+                colours = np.empty((*numbers.shape, 3), np.uint8)
+                for place, shift in enumerate((16, 8, 0)):
+                    colours[:, :, place] = (numbers >> shift) & 255
+                return Image.fromarray(colours)
             case "P":
                 image = Image.fromarray(numbers.astype(np.uint8))
                 image.putpalette(list(self.palette))  # which makes a palette image of it
@@ -160,7 +164,7 @@ class MaskEncoding:
             case "1":
                 return Image.fromarray(numbers.astype(bool))
             case _:
-                return Image.fromarray(numbers.astype(np.uint8))
+                return Image.fromarray(numbers.astype(np.uint8, copy=False))
 
 
 def said_of(value: int, kind: Kind) -> str:

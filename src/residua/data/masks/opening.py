@@ -10,7 +10,7 @@ import numpy as np
 
 from residua.data.listing import WHOLE, missing_path
 from residua.data.masks.division import divide_pairs
-from residua.data.masks.encoding import VOID, MaskEncoding
+from residua.data.masks.encoding import MaskEncoding
 from residua.data.masks.layout import PairListing, list_pairs
 from residua.data.masks.mapping import found_encoding
 from residua.data.masks.naming import find_names, given_names
@@ -22,6 +22,7 @@ from residua.data.scenes import scenes
 from residua.data.source import BadFile
 from residua.data.tables import TABLE_SUFFIXES
 from residua.errors import BadData
+from residua.types import VOID
 
 SCENES: Final = "scenes"
 

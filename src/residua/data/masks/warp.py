@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Float32
 from torch import Tensor
 
-from residua.data.masks.encoding import VOID, ClassMap
+from residua.data.masks.encoding import ClassMap
 from residua.data.masks.rasters import Raster
+from residua.types import VOID
 
 Places = Float32[np.ndarray, "height width"]
 
