@@ -153,3 +153,9 @@ def test_class_folders_are_no_masks(tmp_path: Path) -> None:
     assert not is_mask_data(tmp_path / "photos.csv")
     with pytest.raises(BadData, match="classes were given for masks"):
         open_data(tmp_path, classes=["cat", "dog"])
+
+
+def test_photos_of_people_with_masks_are_no_masks(tmp_path: Path) -> None:
+    """Class folders whose files are called after a mask, without the picture that it would belong to."""
+    laid_out(tmp_path, "with_mask/{n}_mask.png", "without/{n}.png", ["1", "2", "3"])
+    assert not is_mask_data(tmp_path)

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, final
 
 from residua.data.listing import WHOLE, amount
-from residua.data.masks.pairing import Pair, is_mask_name, paired
+from residua.data.masks.pairing import Pair, is_mask_name, name_without_mask, paired
 from residua.data.source import BadFile
 from residua.data.walking import (
     IMAGE_FOLDERS,
@@ -191,14 +192,11 @@ def _divided(folder: Path) -> bool:
 
 
 def _is_mixed(root: Path) -> bool:
-    """Return whether masks lie among their pictures: a third or more of the first files are masks by their names."""
-    stems: list[str] = []
-    for path in walk(root, Counter()):
-        stems.append(path.stem)
-        if len(stems) == _LOOKED_AT:
-            break
-    masks = sum(map(is_mask_name, stems))
-    return 0 < masks < len(stems) and 3 * masks >= len(stems)
+    """Return whether masks lie among their pictures: a third or more of the first files, with a picture of each."""
+    files = {(path.parent, path.stem) for path in islice(walk(root, Counter()), _LOOKED_AT)}
+    masks = [file for file in files if is_mask_name(file[1])]
+    paired_masks = sum((folder, name_without_mask(stem)) in files for folder, stem in masks)
+    return bool(masks) and 3 * len(masks) >= len(files) and 2 * paired_masks >= len(masks)
 
 
 def _tops(root: Path, splits: dict[str, _Folders]) -> Iterator[Path]:

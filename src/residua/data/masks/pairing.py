@@ -26,6 +26,8 @@ _MASK_WORDS = frozenset(
     }
 )
 _IMAGE_WORDS = frozenset({"image", "images", "img", "leftimg8bit", "rgb", "sat", "input", "raw", "im", "ome"})
+_WRITTEN = (".png", ".tif", ".tiff", ".bmp")
+"""Formats that masks are written in; those of any other become PNG."""
 _SURE_WORDS = _MASK_WORDS - {"color", "colour", "l", "p", "ome", "target", "truth"}
 """Those that are in no name of a picture."""
 _BREAK = re.compile(r"([_\-. ]+)")
@@ -93,6 +95,15 @@ def without_words(stem: str, words: Iterable[str]) -> str:
     return _NUMBERED.sub("", left) or left
 
 
+def name_without_mask(stem: str) -> str:
+    """Return what the picture of a mask may be called.
+
+    >>> name_without_mask("cell_1_mask")
+    'cell_1'
+    """
+    return without_words(stem, _MASK_WORDS)
+
+
 def is_mask_name(stem: str) -> bool:
     """Return whether a stem says that it is a mask, as `cell_1_mask` does.
 
@@ -136,7 +147,7 @@ def _one_by_one(pictures: list[_File], files: list[_File]) -> Paired:
         own = masks_of[picture.name]
         if len(own) == 1 and own[0].name not in doubted:
             pairs.append(Pair(picture.name, (own[0].name,)))
-            endings[_pattern(picture, own[0])] += 1
+            endings[pattern_of(picture.name, own[0].name)] += 1
         elif not own:
             unpaired.append(BadFile(picture.name, "a picture without its mask"))
         elif len(own) > 1:
@@ -146,15 +157,25 @@ def _one_by_one(pictures: list[_File], files: list[_File]) -> Paired:
     return Paired(pairs, unpaired, pattern)
 
 
-def _pattern(picture: _File, file: _File) -> str:
-    """Return how a mask is called, where `{name}` stands for the name of its picture."""
-    stem, suffix = file.below.stem, file.below.suffix.lower()
-    kept = suffix if suffix in (".png", ".tif", ".tiff", ".bmp") else ".png"
-    for known in (picture.below.stem, without_words(picture.below.stem, _IMAGE_WORDS)):
-        if known in stem:
-            before, after = stem.split(known, 1)
-            return f"{before}{{name}}{after}{kept}".replace("{name}.ome", "{name}")
+def pattern_of(image: str, mask: str) -> str:
+    """Return how a mask is called, where `{name}` stands for the name of its picture without its suffix.
+
+    >>> pattern_of("a.jpg", "mask_a.tif"), pattern_of("cell.ome.tif", "cell_L.gif"), pattern_of("a.jpg", "7.png")
+    ('mask_{name}.tif', '{name}_L.png', '{name}.png')
+    """
+    stem, suffix = PurePosixPath(mask).stem, PurePosixPath(mask).suffix.lower()
+    kept = suffix if suffix in _WRITTEN else ".png"
+    own = PurePosixPath(image).stem.removesuffix(".ome")
+    for known in (own, without_words(own, _IMAGE_WORDS)):
+        if stem.startswith(known):
+            return f"{{name}}{_escaped(stem[len(known) :])}{kept}"
+        if stem.endswith(known):
+            return f"{_escaped(stem[: -len(known)])}{{name}}{kept}"
     return f"{{name}}{kept}"
+
+
+def _escaped(text: str) -> str:
+    return text.removesuffix(".ome").replace("{", "{{").replace("}", "}}")
 
 
 def _in_folders_of_pictures(pictures: list[_File], files: list[_File]) -> Paired | None:
