@@ -23,6 +23,7 @@ LAYOUTS = {
     "ome and a suffix": ("images/{n}.ome.tif", "masks/{n}_label.tif"),
     "a prefix": ("images/image_{n}.png", "masks/mask_{n}.png"),
     "a prefix without a break": ("images/img{n}.png", "masks/mask{n}.png"),
+    "names with words of their own": ("images/im {n}.png", "masks/im {n}_mask.png"),
     "nested": ("images/berlin/{n}.png", "masks/berlin/{n}.png"),
     "one folder deeper": ("set/images/{n}.png", "set/masks/{n}.png"),
     "all in one folder": ("{n}.png", "{n}_mask.png"),
@@ -74,6 +75,7 @@ LAYERS = {
     "a folder a picture": ("images/{n}.png", "masks/{n}/{c}.png"),
     "a folder a class": ("images/{n}.png", "masks/{c}/{n}.png"),
     "an ending a class": ("images/{n}.png", "masks/{n}_{c}.png"),
+    "an ending, of ome": ("images/{n}.ome.tif", "masks/{n}_{c}.png"),
     "an ending and a suffix": ("images/{n}.png", "masks/{n}_{c}_mask.png"),
 }
 
@@ -87,7 +89,7 @@ def test_one_file_for_each_class(tmp_path: Path, layout: tuple[str, str]) -> Non
     source = open_masks(tmp_path)
     assert source.classes == ("background", "cell", "dirt")
     train = source.splits["train"]
-    truth = blobs(6)[int(Path(train.names[0]).stem)][1]
+    truth = blobs(6)[int(Path(train.names[0]).name.split(".")[0])][1]
     wanted = np.where(truth == 3, 0, truth).astype(np.uint8)
     assert np.array_equal(train.read(0).mask, wanted)
     written = source.encoding.save(wanted, tmp_path / "out", "7")

@@ -31,7 +31,7 @@ _WRITTEN = (".png", ".tif", ".tiff", ".bmp")
 _SURE_WORDS = _MASK_WORDS - {"color", "colour", "l", "p", "ome", "target", "truth"}
 """Those that are in no name of a picture."""
 _BREAK = re.compile(r"([_\-. ]+)")
-_NUMBERED = re.compile(r"(?i)^(?:mask|label|seg|gt|image|img|im)[_\-. ]*(?=\d)")
+_NUMBERED = re.compile(r"([A-Za-z]+)(?=\d)")
 
 
 class Pair(NamedTuple):
@@ -58,7 +58,8 @@ class _File(NamedTuple):
 
     @property
     def key(self) -> str:
-        return str(self.below.with_suffix(""))
+        """Its path without its suffix, of which `.ome.tif` is a double one."""
+        return str(self.below.with_suffix("")).removesuffix(".ome")
 
 
 def paired(images: Sequence[tuple[str, str]], masks: Sequence[tuple[str, str]]) -> Paired:
@@ -92,7 +93,8 @@ def without_words(stem: str, words: Iterable[str]) -> str:
     while len(parts) > 2 and parts[0].casefold() in words and len(parts[0]) > 1:
         parts = parts[2:]
     left = "".join(parts)
-    return _NUMBERED.sub("", left) or left
+    word = _NUMBERED.match(left)  # as in mask7
+    return left[word.end() :] if word and word[1].casefold() in words and len(word[1]) > 1 else left
 
 
 def name_without_mask(stem: str) -> str:
