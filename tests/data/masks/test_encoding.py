@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from residua.data import UnreadablePicture
 from residua.data.masks import MaskEncoding, MaskSource, open_masks, value_of
 from residua.data.masks.stored import packed, read_mask_file
 from residua.errors import BadData, BadInput
@@ -241,3 +242,25 @@ def test_an_encoding_goes_through_json() -> None:
 def test_what_is_no_value(text: str) -> None:
     with pytest.raises(BadInput, match="is no value of a mask"):
         value_of(text)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32])
+def test_decoding_looks_every_pixel_up(kind: type) -> None:
+    """Against a dictionary, for values in any order, with void ones, and from every width of number."""
+    random = np.random.default_rng(0)
+    values = random.permutation(np.iinfo(kind).max if kind is np.uint8 else 60_000)[:12].tolist()
+    encoding = MaskEncoding(
+        kind="values", classes=tuple("abcdefghi"), values=tuple(values[:9]), void=tuple(values[9:])
+    )
+    table = dict(zip(values, [*range(9), VOID, VOID, VOID], strict=True))
+    stored = random.choice(values, (15, 11)).astype(kind)
+    found = encoding.decode(stored)
+    assert [[table[value] for value in row] for row in stored.tolist()] == found.tolist()
+    kept = np.where(found == VOID, 0, found)
+    written = np.asarray(encoding.encode(kept)) if max(values) < 256 else None
+    assert written is None or np.array_equal(encoding.decode(written), kept)
+    strange = next(value for value in range(256) if value not in values)
+    with pytest.raises(
+        UnreadablePicture, match=f"1 of its pixels have the value {strange}, which stands for no class"
+    ):
+        encoding.decode(np.array([[values[0], strange]], kind))
