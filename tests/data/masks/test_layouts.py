@@ -161,3 +161,22 @@ def test_photos_of_people_with_masks_are_no_masks(tmp_path: Path) -> None:
     """Class folders whose files are called after a mask, without the picture that it would belong to."""
     laid_out(tmp_path, "with_mask/{n}_mask.png", "without/{n}.png", ["1", "2", "3"])
     assert not is_mask_data(tmp_path)
+
+
+def test_a_split_without_masks_is_left_aside_and_said(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        laid_out(tmp_path, split + "/images/{n}.png", split + "/masks/{n}.png", ["1", "2"])
+    saved(tmp_path / "test" / "images" / "1.png", PICTURE)
+    source = open_masks(tmp_path)
+    assert sorted(source.splits) == ["train", "val"]
+    assert "test/ has no masks beside its pictures and is not read" in source.notes
+
+
+def test_polygons_are_no_masks(tmp_path: Path) -> None:
+    saved(tmp_path / "images" / "1.png", PICTURE)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "1.json").write_text("{}")
+    with pytest.raises(
+        BadData, match=r"masks holds no mask \(1 file that is no picture .*\(.json\) ignored\)"
+    ):
+        open_masks(tmp_path)

@@ -78,7 +78,7 @@ def list_pairs(root: Path) -> PairListing:
             pictures = [path for path in pictures if not is_mask_name(path.stem)]
         found = paired(_named(root, images, pictures), _named(root, masks, files))
         if not found.pairs:
-            raise BadData(_not_one(root, images, masks, pictures, files))
+            raise _not_one(root, _Folders(images, masks), pictures, files, ignored)
         pairs[split] = found.pairs
         unpaired += found.unpaired
         patterns[found.pattern] += len(found.pairs)
@@ -93,7 +93,7 @@ def list_pairs(root: Path) -> PairListing:
         pairs=pairs,
         pattern=patterns.most_common(1)[0][0],
         unpaired=tuple(unpaired),
-        notes=(*notes, *said_of_ignored(ignored)),
+        notes=(*notes, *_left_aside(root, splits), *said_of_ignored(ignored)),
         tops=tuple(_tops(root, splits)),
     )
 
@@ -106,16 +106,31 @@ def _where(root: Path, folder: Path) -> str:
     return f"{folder.relative_to(root).as_posix()}/"
 
 
-def _not_one(root: Path, images: Path, masks: Path, pictures: list[Path], files: list[Path]) -> str:
-    """Say that no name fits another, showing one of each."""
-    for folder, found, kind in ((images, pictures, "picture"), (masks, files, "mask")):
+def _not_one(
+    root: Path, folders: _Folders, pictures: list[Path], files: list[Path], ignored: Ignored
+) -> BadData:
+    """Say that no name fits another, showing one of each, or that there is nothing to fit."""
+    for folder, found, kind in ((folders.images, pictures, "picture"), (folders.masks, files, "mask")):
         if not found:
-            return f"{folder} holds no {kind}. {MASK_LAYOUTS}"
-    return (
-        f"not one mask in {_where(root, masks)} belongs to a picture in {_where(root, images)} by its name: a picture "
-        f"is called {pictures[0].name}, a mask {files[0].name}. Give both the same name, or the mask the name of the "
-        f"picture and _mask ({pictures[0].stem}_mask.png), or give a table with a column of each"
+            beside = "".join(f" ({sentence})" for sentence in said_of_ignored(ignored))
+            return BadData(f"{folder} holds no {kind}{beside}. {MASK_LAYOUTS}")
+    stem = pictures[0].stem.removesuffix(".ome")
+    return BadData(
+        f"not one mask in {_where(root, folders.masks)} belongs to a picture in {_where(root, folders.images)} by its "
+        f"name: a picture is called {pictures[0].name}, a mask {files[0].name}. Give both the same name, or the mask "
+        f"the name of the picture and _mask ({stem}_mask.png), or give a table with a column of each"
     )
+
+
+def _left_aside(root: Path, splits: dict[str, _Folders]) -> Iterator[str]:
+    """Say which folders are splits by their names and have no masks."""
+    for top in {folders.images.parent.parent for folders in splits.values()}:
+        if top.is_relative_to(root):
+            yield from (
+                f"{_where(root, folder)} has no masks beside its pictures and is not read"
+                for folder, split in _named_splits(top)
+                if split not in splits and WHOLE not in splits
+            )
 
 
 def _splits_of(root: Path) -> dict[str, _Folders]:
