@@ -264,3 +264,15 @@ def test_decoding_looks_every_pixel_up(kind: type) -> None:
         UnreadablePicture, match=f"1 of its pixels have the value {strange}, which stands for no class"
     ):
         encoding.decode(np.array([[values[0], strange]], kind))
+
+
+def test_edges_that_were_smoothed_are_no_classes(tmp_path: Path) -> None:
+    masks = written(tmp_path, lambda mask: smoothed(binary(mask)), ".png")
+    source = open_masks(tmp_path)
+    assert (source.encoding.soft, source.classes) == (True, ("background", "foreground"))
+    assert all((found == (masks[number] > 0)).mean() > 0.98 for number, found in class_maps(source))
+
+
+def smoothed(mask: np.ndarray) -> Image.Image:
+    """Return a mask with the grey edges that resizing gives."""
+    return Image.fromarray(mask).resize((28, 20)).resize((56, 40), Image.Resampling.BICUBIC)
