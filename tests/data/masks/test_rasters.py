@@ -160,3 +160,9 @@ def test_without_tifffile_only_what_needs_it_is_refused(
     assert np.array_equal(read_raster(tmp_path / "grey.tif")[:, :, 0], GREY)
     with pytest.raises(MissingExtra, match=r"needs tifffile: pip install 'residua\[data\]'"):
         read_raster(tmp_path / "five.tif")
+
+
+def test_a_fourth_channel_of_a_tiff_is_no_transparency(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", SMALL[:, :, :4], photometric="rgb")
+    assert np.array_equal(read_raster(tmp_path / "a.tif"), SMALL[:, :, :4])
+    assert read_raster_header(tmp_path / "a.tif").channels == 4
