@@ -111,7 +111,7 @@ def _measured(train: MaskSplit, channels: int) -> tuple[tuple[float, ...], tuple
             picture = train.read(index).picture
         except UnreadablePicture:
             return None  # the reading check names it; here it only does not count
-        step = max(1, max(picture.shape[:2]) // _SIDE)
+        step = -(-max(picture.shape[:2]) // _SIDE)
         rows = picture[::step, ::step].reshape(-1, channels).astype(np.float64) / full_scale(picture)
         return np.stack([rows.mean(axis=0), np.square(rows).mean(axis=0)])
 
