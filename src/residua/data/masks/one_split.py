@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from residua.data.masks.encoding import MaskEncoding
-from residua.data.masks.opening import SCENES, class_counts, list_mask_data, open_scenes, to_mask_split
+from residua.data.masks.opening import SCENES, list_mask_data, open_scenes, to_mask_split
 from residua.data.masks.scan import Looked, scan
 from residua.data.masks.split import MaskSplit
 from residua.data.one_split import named_split
-from residua.data.refusals import UnreadablePicture
 from residua.data.source import BadFile
 from residua.errors import BadData
 
@@ -51,16 +50,22 @@ def open_mask_split(
     listing = list_mask_data(Path(data))
     name = named_split(str(data), split, listing.pairs)
     looked, bad = scan(listing.root, listing.pairs[name], tell=tell)
-    known: list[Looked] = []
-    for one in looked:
-        try:
-            class_counts([one], encoding)
-        except UnreadablePicture as refusal:
-            bad.append(BadFile(one.pair.image, refusal.reason))
-        else:
-            known.append(one)
+    odd = [BadFile(one.pair.image, reason) for one in looked if (reason := unknown(one, encoding))]
+    bad += odd
+    names = {file.name for file in odd}
+    known = [one for one in looked if one.pair.image not in names]
     if not known:
         why = f"; the first: {': '.join(bad[0])}" if bad else ""
         raise BadData(f"not one pair of {name} in {data} can be used as the model knows masks{why}")
     read_as = replace(encoding, pattern=listing.pattern)
     return to_mask_split(name, known, read_as, listing.root, channels), (*listing.unpaired, *bad)
+
+
+def unknown(looked: Looked, encoding: MaskEncoding) -> str:
+    """Say which values of a mask stand for no class in an encoding; nothing where all do."""
+    read = {*encoding.values, *encoding.void}
+    odd = [] if encoding.soft else [value for value in looked.values if value not in read]
+    if not odd:
+        return ""
+    pixels = sum(looked.values[value] for value in odd)
+    return f"{pixels:,} of its pixels have {encoding.said(odd[0])}, which stands for no class that the model knows"
