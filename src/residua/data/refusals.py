@@ -28,6 +28,9 @@ class UnreadablePicture(BadData):
 LARGEST = 100_000_000
 """The most pixels that a picture may declare; a header that declares more is refused before it is decoded."""
 
+LARGEST_RASTER = 1_000_000_000
+"""The same of pictures with masks, which maps and microscopes give; Pillow's own guard stops at 178 million."""
+
 _SIGNATURES = (
     (4, b"ftypheic", "a HEIC picture, which is not read: save it as JPEG or PNG"),
     (4, b"ftypheix", "a HEIC picture, which is not read: save it as JPEG or PNG"),
@@ -67,10 +70,10 @@ def reason_for(error: Exception, start: bytes) -> str:
     return f"damaged: {text}"
 
 
-def too_large(pixels: int | None) -> str:
+def too_large(pixels: int | None, most: int = LARGEST) -> str:
     """Say that a header declares more pixels than are read."""
     declared = "too many" if pixels is None else f"{pixels:,}"
-    return f"its header declares {declared} pixels; at most {LARGEST:,} are read"
+    return f"its header declares {declared} pixels; at most {most:,} are read"
 
 
 def _unknown(start: bytes) -> str:

@@ -7,13 +7,15 @@ from typing import final
 
 import torch
 
-from residua.data import PICTURE_SUFFIXES, UnreadablePicture, read_picture
+from residua.data import UnreadablePicture, read_picture
 from residua.errors import BadInput
 from residua.runs import Model
+from residua.training.evaluate import of_pictures
+from residua.training.files import EMPTY, is_folder, listed
+from residua.training.mask_prediction import MaskPrediction, predict_masks
 from residua.training.processor import open_device
 
 BATCH = 64
-EMPTY = "a folder without pictures"
 
 
 @final
@@ -40,7 +42,9 @@ def predict(
     *,
     top: int = 5,
     device: str | None = None,
-) -> Iterator[Prediction]:
+    out: str | Path | None = None,
+    flips: bool = False,
+) -> Iterator[Prediction] | Iterator[MaskPrediction]:
     """Give a prediction for each picture, in order; a folder stands for the pictures in it.
 
     What cannot be read has its place in the answers, with the reason.
@@ -48,11 +52,13 @@ def predict(
     Args:
         model: from `residua.runs.load_model`.
         files: pictures or folders.
-        top: how many classes to name.
+        top: how many classes of a picture to name; of its pixels every class is counted.
         device: to run on; the fastest here if not given.
+        out: folder for the masks and for pictures with the classes laid over them; nothing is written without it.
+        flips: average what is said of each pixel in a picture and in its mirror image.
 
     Raises:
-        BadInput: no picture is named, or no class is to be.
+        BadInput: no picture is named, or no class is to be; or masks are asked of a model that gives none.
     """
     named = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
     if not named:
@@ -60,25 +66,31 @@ def predict(
     if top < 1:
         raise BadInput(f"--top {top}: it must be at least 1")
     where = open_device(device)
+    if model.task == "segmentation":
+        return predict_masks(model, named, out=None if out is None else Path(out), device=where, flips=flips)
+    if out is not None or flips:
+        raise BadInput(
+            f"--out and --flips are for masks; {model.name} gives one class a picture. Leave them out"
+        )
     return answered(model, [path for file in named for path in listed(file)], top, where)
 
 
 def answered(model: Model, paths: list[Path], top: int, device: torch.device) -> Iterator[Prediction]:
     """Give the predictions, a batch at a time."""
-    network = model.network.to(device).eval()
+    network, preprocess = model.network.to(device).eval(), of_pictures(model)
     for start in range(0, len(paths), BATCH):
         chosen = paths[start : start + BATCH]
         read: dict[Path, torch.Tensor] = {}
         errors: dict[Path, str] = {}
         for path in chosen:
             try:
-                picture = read_picture(path, side=model.preprocess.read_side)
-                read[path] = model.preprocess.pixels(picture)
+                picture = read_picture(path, side=preprocess.read_side)
+                read[path] = preprocess.pixels(picture)
             except UnreadablePicture as refusal:
                 errors[path] = EMPTY if is_folder(path) else refusal.reason
         shares: dict[Path, torch.Tensor] = {}
         if read:
-            images = model.preprocess.normalise(torch.stack(list(read.values())))
+            images = preprocess.normalise(torch.stack(list(read.values())))
             with torch.no_grad():
                 rows = network(images.to(device)).float().softmax(1).cpu()
             shares = dict(zip(read, rows, strict=True))
@@ -89,19 +101,3 @@ def answered(model: Model, paths: list[Path], top: int, device: torch.device) ->
             ranked = shares[path].topk(min(top, len(model.classes)))
             names = tuple(model.classes[index] for index in ranked.indices.tolist())
             yield Prediction(file=str(path), classes=names, probabilities=tuple(ranked.values.tolist()))
-
-
-def listed(path: Path) -> list[Path]:
-    """Return the path itself, or the pictures in a folder and below it, sorted; a folder without any is itself."""
-    if not is_folder(path):
-        return [path]
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
-    return found or [path]
-
-
-def is_folder(path: Path) -> bool:
-    """Return whether a path leads to a folder; where that cannot be known, reading it says why."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False

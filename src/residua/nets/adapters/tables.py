@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, assert_never, final
 
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec
+from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
 
 Rows = tuple[tuple[str, str], ...]
 
@@ -104,7 +104,7 @@ def conventions(spec: Spec) -> Mapping[str, Conventions]:
             tables = {"torchvision": TORCHVISION_DENSENET}
         case PlainSpec():
             tables = {"torchvision": torchvision_vgg(spec)}
-        case UNetSpec():
+        case UNetSpec() | TiramisuSpec():
             tables = {}
         case _:
             assert_never(spec)
