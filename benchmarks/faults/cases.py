@@ -1,7 +1,7 @@
 """What a fault is planted in: a network that is well, its pictures, its loss, its optimiser and its loop.
 
-The networks are those of `benchmarks.zoo.networks`, written in plain PyTorch, with what is known to train drawn for
-them; nothing of Residua's own is examined here.
+The networks are those of the zoo, in plain PyTorch or from torchvision and timm, with what is known to train drawn
+for them; nothing of Residua's own is examined here.
 """
 
 import math
@@ -14,11 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.zoo.networks import FAMILIES, Drawn, Family, build
+from benchmarks.zoo.draw import FAMILIES, Drawn, Family
+from benchmarks.zoo.networks import build
+from benchmarks.zoo.pictures import Kind, score
 from residua.exam import Watch, watch
-from residua.lab.samples import samples
 
-EPOCHS = 8
+MOST_STEPS = 400
+"""For batches so small that an epoch would be long."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -70,39 +72,50 @@ def healthy(family: Family, seed: int, *, norm: str | None = None, activation: s
         activation: another than the one that is drawn.
     """
     dice = random.Random(f"{family} {seed}")
-    few = {"mlp": (2, 5), "transformer": (2, 4), "convnext": (2, 4), "plain": (4, 8)}.get(family, (6, 18))
-    usual = "layer" if family in ("transformer", "convnext") else "batch"
+    low, high = DEPTHS.get(family, (6, 18))
+    package = family in ("torchvision", "timm")
+    usual = "own" if package else "layer" if family in ("transformer", "convnext") else "batch"
     drawn = Drawn(
-        number=1_000_000 + 100 * seed + FAMILIES.index(family),
+        number=1_000_000 + 10 * seed + FAMILIES.index(family),
         family=family,
-        depth=dice.randint(*few),
+        depth=dice.randint(low, high),
         norm=norm or usual,
-        activation=activation or dice.choice(["relu", "relu", "gelu", "silu"]),
-        start=dice.choice(["default", "he"]),
+        activation=activation or ("own" if package else dice.choice(["relu", "relu", "gelu", "silu"])),
+        start="default" if package else dice.choice(["default", "he"]),
         zero=False,
+        pictures=SHOWN.get(family, "digits"),
     )
-    pictures = samples()
-    adam = family in ("transformer", "convnext") or dice.random() < 0.3
+    adam = package or family in ("transformer", "convnext", "unet") or dice.random() < 0.3
     return Case(
         family=family,
         seed=seed,
         drawn=drawn,
         model=build(drawn),
-        train=pictures.train,
-        test=pictures.test,
+        train=drawn.on.read(),
+        test=drawn.on.test(),
         adam=adam,
         lr=3e-3 if adam else 0.05,
         decay=1e-2 if adam else 1e-4,
+        batch=drawn.on.batch,
     )
 
 
+DEPTHS: dict[Family, tuple[int, int]] = {
+    "mlp": (2, 5),
+    "transformer": (2, 4),
+    "convnext": (2, 4),
+    "plain": (4, 8),
+    "unet": (5, 10),
+}
+SHOWN: dict[Family, Kind] = {"unet": "scenes", "torchvision": "digits32", "timm": "digits32"}
+
+
 def trained(case: Case) -> tuple[float, Watch]:
-    """Train the case as it stands, and return its accuracy on the test pictures and what was seen on the way."""
+    """Train the case as it stands, and return how far it came on the test pictures and what was seen on the way."""
     optimizer = case.optimizer()
     images, targets = case.train
     generator = torch.Generator().manual_seed(case.seed)
-    steps = EPOCHS * (len(images) // case.batch)
-    steps = min(steps, 400)
+    steps = min(MOST_STEPS, case.drawn.on.epochs * (len(images) // case.batch))
     case.model.train(not case.evaluating)
     with watch(case.model, optimizer) as seen:
         order = torch.randperm(len(images), generator=generator)
@@ -118,16 +131,4 @@ def trained(case: Case) -> tuple[float, Watch]:
                 optimizer.zero_grad()
             value.backward()
             optimizer.step()
-    return accuracy(case), seen
-
-
-@torch.no_grad()
-def accuracy(case: Case) -> float:
-    """Return the share of test pictures that are right, in evaluation mode; 0 where nothing can be said."""
-    case.model.eval()
-    try:
-        outputs = case.model(case.test[0])
-    except (RuntimeError, ValueError):
-        return 0.0
-    right: float = (outputs.argmax(1) == samples().test[1]).double().mean().item()
-    return right
+    return case.drawn.on.progress(score(case.model, (case.test[0], case.drawn.on.test()[1]))), seen

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.faults.cases import Case, healthy
-from benchmarks.zoo.networks import FAMILIES, Add, Family, begin, build
+from benchmarks.zoo.draw import FAMILIES, Family
+from benchmarks.zoo.networks import Add, begin, build
 
 Plant = Callable[[Case], Case | None]
 """It returns the case with its fault, or None where the family has no place for it."""
@@ -74,6 +75,17 @@ def weighted(case: Case) -> list[nn.Conv2d | nn.Linear]:
     return [m for m in case.model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
 
 
+def head(case: Case) -> tuple[str, nn.Module]:
+    """Return the last layer of a network and its name."""
+    layers = [(n, m) for n, m in case.model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    return layers[-1]
+
+
+def normed_by_batch(case: Case) -> bool:
+    """Return whether a network has a norm over the batch."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in case.model.modules())
+
+
 def without_norm(case: Case, activation: str | None = None) -> Case:
     """Return the same case without norms, whose weights then decide everything."""
     return healthy(case.family, case.seed, norm="none", activation=activation)
@@ -131,14 +143,15 @@ def asleep(case: Case) -> Case:
 
 def detached(case: Case) -> Case:
     """Cut the graph before the head."""
-    assert isinstance(case.model, nn.Sequential)
-    case.model.insert(len(case.model) - 1, Detached())
+    name, last = head(case)
+    above, _, leaf = name.rpartition(".")
+    setattr(case.model.get_submodule(above), leaf, nn.Sequential(Detached(), last))
     return case
 
 
 def softmaxed(case: Case) -> Case:
     """End in a softmax, before a loss that applies one."""
-    case.model = nn.Sequential(*case.model.children(), nn.Softmax(1))
+    case.model = nn.Sequential(case.model, nn.Softmax(1))
     return case
 
 
@@ -148,15 +161,15 @@ def squashed(case: Case) -> Case:
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(outputs, targets)
 
-    case.model = nn.Sequential(*case.model.children(), nn.Sigmoid())
+    case.model = nn.Sequential(case.model, nn.Sigmoid())
     case.loss = loss
-    case.train = case.train[0], F.one_hot(case.train[1], 10).float()
+    case.train = case.train[0], F.one_hot(case.train[1], case.drawn.on.classes).float().movedim(-1, 1)
     return case
 
 
 def logless(case: Case) -> Case:
     """End in a softmax, before a loss that wants logarithms."""
-    case.model = nn.Sequential(*case.model.children(), nn.Softmax(1))
+    case.model = nn.Sequential(case.model, nn.Softmax(1))
     case.loss = F.nll_loss
     return case
 
@@ -179,7 +192,7 @@ def frozen(case: Case) -> Case:
 
 def evaluating(case: Case) -> Case | None:
     """Train in evaluation mode."""
-    if case.drawn.norm != "batch":
+    if not normed_by_batch(case):
         return None
     case.evaluating = True
     case.model.eval()
@@ -188,7 +201,7 @@ def evaluating(case: Case) -> Case | None:
 
 def single(case: Case) -> Case | None:
     """Give a norm over the batch next to nothing to look at."""
-    if case.drawn.norm != "batch":
+    if not normed_by_batch(case) or case.family == "unet":  # a U-Net's norms see the pixels of the two
         return None
     case.batch = 2
     return case
@@ -222,8 +235,9 @@ def repeated(case: Case) -> Case | None:
 
 def blocks_replaced(case: Case, change: Callable[[Add], nn.Module]) -> Case | None:
     """Change every block of a network; None where it has none."""
-    assert isinstance(case.model, nn.Sequential)
     changed = False
+    if not isinstance(case.model, nn.Sequential):
+        return None
     for place, part in enumerate(case.model):
         if isinstance(part, Add):
             case.model[place], changed = change(part), True
@@ -261,8 +275,8 @@ def lr_times(factor: float) -> Plant:
 
 def half_moved(case: Case) -> Case:
     """Give the optimiser the head alone."""
-    case.moved = lambda model: list(list(model.children())[-1].parameters())
-    case.model[0].requires_grad_(True)  # type: ignore[index]
+    last = list(head(case)[1].parameters())
+    case.moved = lambda model: last
     return case
 
 
@@ -306,7 +320,8 @@ def shuffled(labels: Tensor) -> Tensor:
 TOO_HIGH = ("learning rate too high", "momentum out of range")
 FAULTS: Final[dict[str, Fault]] = {
     "weights too small": Fault(
-        resized(0.05), ("signal dies", "gradient vanishes", "samples collapse", "weights stay zero")
+        resized(0.05),
+        ("signal dies", "gradient vanishes", "samples collapse", "weights stay zero", "steps lead nowhere"),
     ),
     "weights too large": Fault(
         resized(6.0), ("signal explodes", "gradient explodes", "learning rate too high", "gradient shatters")
@@ -345,7 +360,9 @@ FAULTS: Final[dict[str, Fault]] = {
         inputs_changed(lambda x: torch.where(x > 1, torch.nan, x)), ("inputs are not finite",)
     ),
     "one class": Fault(labels_changed(torch.zeros_like), ("one class only",)),
-    "labels shuffled": Fault(labels_changed(shuffled), ("labels do not follow the inputs",)),
+    "labels shuffled": Fault(
+        labels_changed(shuffled), ("labels do not follow the inputs", "masks out of step")
+    ),
     "labels from 1": Fault(labels_changed(lambda y: y + 1), ("labels out of range",)),
 }
 
@@ -355,6 +372,6 @@ def planted(name: str, family: Family, seed: int) -> Case | None:
     return FAULTS[name].plant(healthy(family, seed))
 
 
-def everything(seeds: Iterable[int]) -> list[tuple[str, Family, int]]:
+def everything(seeds: Iterable[int], families: Iterable[Family] = FAMILIES) -> list[tuple[str, Family, int]]:
     """Return every fault in every family that may have a place for it, for some seeds."""
-    return [(name, family, seed) for seed in seeds for name in FAULTS for family in FAMILIES]
+    return [(name, family, seed) for seed in seeds for name in FAULTS for family in families]

@@ -1,10 +1,11 @@
 """Every fault in every family: what the exam says before the training, what a watch says in it, and what came of it.
 
-    python -m benchmarks.faults.measure --out runs/faults_setting.jsonl                # seed 0: sets harms and order
-    python -m benchmarks.faults.measure --first 1 --out runs/faults_kept.jsonl         # seed 1: looked at once
+    python -m benchmarks.faults.measure --half setting --out runs/faults_setting.jsonl
+    python -m benchmarks.faults.measure --half kept --healthy 40 --out runs/faults_kept.jsonl
 
-Each case is examined (still and with a probe), then trained on the embedded digits under a watch; its outcome is the
-test accuracy. One line a case is added to the file, and cases that are there are not measured again.
+The families of one half set the harms and the order of the causes, those of the other are looked at once.
+Each case is examined (still and with a probe), then trained under a watch; its outcome is how
+far it came on test pictures. One line a case is added to the file, and cases that are there are not measured again.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import Any, cast
 from benchmarks.faults.cases import Case, healthy, trained
 from benchmarks.faults.faults import everything, planted
 from benchmarks.rows import add_rows, read_rows
-from benchmarks.zoo.networks import FAMILIES, Family
+from benchmarks.zoo.draw import KEPT, SETTING, Family
 from residua.errors import BadInput
 from residua.exam import diagnose
 
@@ -71,6 +72,7 @@ def said(case: Case) -> dict[str, Any]:
 def main() -> None:
     """Measure the cases that are not in the file yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--half", choices=("setting", "kept"), default="kept")
     parser.add_argument("--first", type=int, default=0, help="seed of the first fault of each kind")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--healthy", type=int, default=6, help="healthy cases of each family for each seed")
@@ -79,8 +81,9 @@ def main() -> None:
     known = {(row["fault"], row["family"], row["seed"]) for row in read_rows(asked.out)}
     seeds = range(asked.first, asked.first + asked.seeds)
     healthy_seeds = range(asked.first * asked.healthy, (asked.first + asked.seeds) * asked.healthy)
-    cases: list[Key] = [(HEALTHY, family, seed) for seed in healthy_seeds for family in FAMILIES]
-    missing = [key for key in [*cases, *everything(seeds)] if key not in known]
+    families = SETTING if asked.half == "setting" else KEPT
+    cases: list[Key] = [(HEALTHY, family, seed) for seed in healthy_seeds for family in families]
+    missing = [key for key in [*cases, *everything(seeds, families)] if key not in known]
     add_rows(measured, missing, asked.out, together=TOGETHER)
 
 

@@ -1,65 +1,18 @@
-"""Small random networks of seven families for pictures of 8 × 8: some train, some do not.
+"""The networks of the zoo that are written here, in plain PyTorch: some train, some do not.
 
-A network depends on its number alone. What is drawn: depth, norm, activation, start and, now and then, a habit
-that is known to hurt. Nothing here is of Residua's own making except the draw, so that the exam is asked about
+A network depends on its number alone. Nothing here is of Residua's own making, so that the exam is asked about
 modules as anybody writes them.
 """
 
 import math
-import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, final
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-Family = Literal["plain", "resnet", "preact", "dense", "mlp", "transformer", "convnext"]
-FAMILIES: tuple[Family, ...] = ("plain", "resnet", "preact", "dense", "mlp", "transformer", "convnext")
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky": lambda: nn.LeakyReLU(0.1),
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-}
-STARTS = ("default", "he", "glorot", "orthogonal", "small", "large")
-CLASSES = 10
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """What was drawn for one network."""
-
-    number: int
-    family: Family
-    depth: int
-    norm: str
-    activation: str
-    start: str
-    zero: bool
-
-
-def draw(number: int) -> Drawn:
-    """Return what network of this number is; families take turns."""
-    family = FAMILIES[number % len(FAMILIES)]
-    dice = random.Random(number)
-    deep = {"transformer": 12, "convnext": 12, "mlp": 40}.get(family, 60)
-    depth = round(4 * (deep / 4) ** dice.random())
-    norms = ["layer", "none"] if family in ("transformer", "convnext", "mlp") else ["batch", "none", "group"]
-    if family == "mlp":
-        norms.append("batch")
-    return Drawn(
-        number=number,
-        family=family,
-        depth=max(1, depth),
-        norm=dice.choice(norms),
-        activation=dice.choices(list(ACTIVATIONS), (4, 1, 2, 1, 2, 1))[0],
-        start=dice.choices(STARTS, (3, 3, 1, 1, 1, 1))[0],
-        zero=dice.random() < 0.2,
-    )
+from benchmarks.zoo.draw import Drawn, Family
+from benchmarks.zoo.packages import ACTIVATIONS, build_timm, build_torchvision
 
 
 def build(drawn: Drawn) -> nn.Module:
@@ -67,6 +20,8 @@ def build(drawn: Drawn) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(drawn.number)
         model = BUILDERS[drawn.family](drawn)
+        if drawn.family in ("torchvision", "timm"):
+            return model
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 begin(module, drawn.start)
@@ -96,8 +51,8 @@ def begin_at_zero(model: nn.Module) -> None:
         last = [m for m in branch.branch.modules() if isinstance(m, nn.Conv2d | nn.Linear)][-1]
         nn.init.zeros_(last.weight)
     if not branches:
-        head = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
-        nn.init.zeros_(head.weight)
+        head = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)][-1]
+        nn.init.zeros_(cast(nn.Conv2d | nn.Linear, head).weight)
 
 
 class Add(nn.Module):
@@ -139,11 +94,11 @@ class Attention(nn.Module):
 
 
 class Tokens(nn.Module):
-    """Cut pictures of 8 × 8 into sixteen tokens and say where each was."""
+    """Cut pictures into sixteen tokens and say where each was."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, channels: int, side: int, width: int) -> None:
         super().__init__()
-        self.cut = nn.Conv2d(1, width, 2, stride=2)
+        self.cut = nn.Conv2d(channels, width, side // 4, stride=side // 4)
         self.place = nn.Parameter(0.02 * torch.randn(1, 16, width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -186,9 +141,9 @@ def conv(carried: int, learned: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(carried, learned, 3, stride=stride, padding=1)
 
 
-def pooled(*parts: nn.Module, width: int) -> nn.Sequential:
+def pooled(*parts: nn.Module, width: int, classes: int) -> nn.Sequential:
     """Return the parts, the mean over the picture, and the head."""
-    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES))
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
 
 
 def widths(layers: int) -> list[tuple[int, int, int]]:
@@ -202,16 +157,16 @@ def widths(layers: int) -> list[tuple[int, int, int]]:
 def plain(drawn: Drawn) -> nn.Module:
     """Return convolutions in a row."""
     act = ACTIVATIONS[drawn.activation]
-    parts: list[nn.Module] = [conv(1, 8), *normed(drawn, 8), act()]
+    parts: list[nn.Module] = [conv(drawn.on.channels, 8), *normed(drawn, 8), act()]
     for carried, learned, stride in widths(drawn.depth):
         parts += [conv(carried, learned, stride), *normed(drawn, learned), act()]
-    return pooled(*parts, width=32)
+    return pooled(*parts, width=32, classes=drawn.on.classes)
 
 
 def resnet(drawn: Drawn) -> nn.Module:
     """Return blocks whose activation follows the sum."""
     act = ACTIVATIONS[drawn.activation]
-    parts: list[nn.Module] = [conv(1, 8), *normed(drawn, 8), act()]
+    parts: list[nn.Module] = [conv(drawn.on.channels, 8), *normed(drawn, 8), act()]
     for carried, learned, stride in widths(max(3, drawn.depth // 2)):
         branch = nn.Sequential(
             conv(carried, learned, stride),
@@ -222,13 +177,13 @@ def resnet(drawn: Drawn) -> nn.Module:
         )
         project = nn.Conv2d(carried, learned, 1, stride=stride) if stride > 1 else None
         parts += [Add(branch, project), act()]
-    return pooled(*parts, width=32)
+    return pooled(*parts, width=32, classes=drawn.on.classes)
 
 
 def preact(drawn: Drawn) -> nn.Module:
     """Return blocks that begin with norm and activation."""
     act = ACTIVATIONS[drawn.activation]
-    parts: list[nn.Module] = [conv(1, 8)]
+    parts: list[nn.Module] = [conv(drawn.on.channels, 8)]
     for carried, learned, stride in widths(max(3, drawn.depth // 2)):
         branch = nn.Sequential(
             *normed(drawn, carried),
@@ -239,13 +194,13 @@ def preact(drawn: Drawn) -> nn.Module:
             conv(learned, learned),
         )
         parts.append(Add(branch, nn.Conv2d(carried, learned, 1, stride=stride) if stride > 1 else None))
-    return pooled(*parts, *normed(drawn, 32), act(), width=32)
+    return pooled(*parts, *normed(drawn, 32), act(), width=32, classes=drawn.on.classes)
 
 
 def dense(drawn: Drawn) -> nn.Module:
     """Return three dense blocks with transitions that halve."""
     act, growth, width = ACTIVATIONS[drawn.activation], 4, 8
-    parts: list[nn.Module] = [conv(1, width)]
+    parts: list[nn.Module] = [conv(drawn.on.channels, width)]
     for block in range(3):
         for _ in range(max(1, drawn.depth // 3)):
             parts.append(Beside(nn.Sequential(*normed(drawn, width), act(), conv(width, growth))))
@@ -253,33 +208,64 @@ def dense(drawn: Drawn) -> nn.Module:
         if block < 2:
             parts += [*normed(drawn, width), act(), nn.Conv2d(width, width // 8 * 4, 1), nn.AvgPool2d(2)]
             width = width // 8 * 4
-    return pooled(*parts, *normed(drawn, width), act(), width=width)
+    return pooled(*parts, *normed(drawn, width), act(), width=width, classes=drawn.on.classes)
 
 
 def mlp(drawn: Drawn) -> nn.Module:
     """Return fully connected layers in a row."""
     act, width = ACTIVATIONS[drawn.activation], 64
-    parts: list[nn.Module] = [nn.Flatten(), nn.Linear(64, width), act()]
+    values = drawn.on.channels * drawn.on.side**2
+    parts: list[nn.Module] = [nn.Flatten(), nn.Linear(values, width), act()]
     for _ in range(drawn.depth):
         parts += [nn.Linear(width, width), *normed(drawn, width, flat=True), act()]
-    return nn.Sequential(*parts, nn.Linear(width, CLASSES))
+    return nn.Sequential(*parts, nn.Linear(width, drawn.on.classes))
+
+
+class Level(nn.Module):
+    """One size of a U-Net: what goes down comes up again beside what was there."""
+
+    def __init__(self, encode: nn.Module, deeper: nn.Module, decode: nn.Module) -> None:
+        super().__init__()
+        self.encode = encode
+        self.deeper = deeper
+        self.decode = decode
+
+    def forward(self, x: Tensor) -> Tensor:
+        fine = self.encode(x)
+        up = nn.functional.interpolate(self.deeper(nn.functional.max_pool2d(fine, 2)), scale_factor=2)
+        return self.decode(torch.cat((fine, up), 1))
+
+
+def unet(drawn: Drawn) -> nn.Module:
+    """Return a U-Net of three sizes; its depth is shared out among five stacks of convolutions."""
+    act, each = ACTIVATIONS[drawn.activation], max(1, drawn.depth // 5)
+
+    def stack(carried: int, learned: int) -> nn.Module:
+        parts: list[nn.Module] = []
+        for place in range(each):
+            parts += [conv(learned if place else carried, learned), *normed(drawn, learned), act()]
+        return nn.Sequential(*parts)
+
+    middle = Level(stack(8, 16), stack(16, 32), stack(48, 16))
+    whole = Level(stack(drawn.on.channels, 8), middle, stack(24, 8))
+    return nn.Sequential(whole, nn.Conv2d(8, drawn.on.classes, 1))
 
 
 def transformer(drawn: Drawn) -> nn.Module:
     """Return attention and MLP in turn, each added to what it was given."""
     act, width = ACTIVATIONS[drawn.activation], 32
-    parts: list[nn.Module] = [Tokens(width)]
+    parts: list[nn.Module] = [Tokens(drawn.on.channels, drawn.on.side, width)]
     for _ in range(drawn.depth):
         parts.append(Add(nn.Sequential(*normed(drawn, width, flat=True), Attention(width, 4))))
         inner = [nn.Linear(width, 64), act(), nn.Linear(64, width)]
         parts.append(Add(nn.Sequential(*normed(drawn, width, flat=True), *inner)))
-    return nn.Sequential(*parts, *normed(drawn, width, flat=True), Mean(), nn.Linear(width, CLASSES))
+    return nn.Sequential(*parts, *normed(drawn, width, flat=True), Mean(), nn.Linear(width, drawn.on.classes))
 
 
 def convnext(drawn: Drawn) -> nn.Module:
     """Return depthwise convolutions with wide 1 × 1 ones, each pair added to what it was given."""
     act, width = ACTIVATIONS[drawn.activation], 16
-    parts: list[nn.Module] = [nn.Conv2d(1, width, 2, stride=2)]
+    parts: list[nn.Module] = [nn.Conv2d(drawn.on.channels, width, 2, stride=2)]
     for _ in range(drawn.depth):
         branch = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, groups=width),
@@ -289,7 +275,7 @@ def convnext(drawn: Drawn) -> nn.Module:
             nn.Conv2d(4 * width, width, 1),
         )
         parts.append(Add(branch))
-    return pooled(*parts, width=width)
+    return pooled(*parts, width=width, classes=drawn.on.classes)
 
 
 BUILDERS: dict[Family, Callable[[Drawn], nn.Module]] = {
@@ -300,4 +286,7 @@ BUILDERS: dict[Family, Callable[[Drawn], nn.Module]] = {
     "mlp": mlp,
     "transformer": transformer,
     "convnext": convnext,
+    "unet": unet,
+    "torchvision": build_torchvision,
+    "timm": build_timm,
 }

@@ -11,10 +11,11 @@ from residua.cli.progress import Display, decisions
 from residua.data import Preprocess, open_source
 from residua.runs import EpochRow, EventRow, Run, StepRow
 from residua.training import Settings
-from residua.training.recipe import decide
+from residua.training.tasks import Classification, decide
 
 SOURCE = open_source("digits")
 PREPROCESS = Preprocess.for_source(SOURCE)
+TASK = Classification(source=SOURCE, preprocess=PREPROCESS)
 LAST = EpochRow(
     epoch=100, step=1900, seconds=1.0, train_loss=0.5, train_accuracy=1.0, val_loss=0.5, val_accuracy=1.0, lr=1e30,
     images_per_second=12_345.0,
@@ -27,7 +28,7 @@ def display(*, terminal: bool) -> tuple[Display, StringIO]:
 
 
 def announced(shown: Display) -> None:
-    recipe, chosen = decide(Settings(epochs=100, device="cpu"), SOURCE, PREPROCESS, "digits")
+    recipe, chosen = decide(TASK, Settings(epochs=100, device="cpu"), "digits")
     shown.announce(recipe, chosen, SOURCE, Run(Path("runs/digits")))
 
 
@@ -78,7 +79,7 @@ def test_a_log_has_one_line_for_each_phase_and_each_epoch() -> None:
 @pytest.mark.parametrize("size", [8, 224])
 def test_every_choice_stands_with_its_reason_on_one_line(settings: Settings, size: int) -> None:
     preprocess = replace(PREPROCESS, size=size)
-    recipe, chosen = decide(replace(settings, device="cpu"), SOURCE, preprocess, "digits")
+    recipe, chosen = decide(replace(TASK, preprocess=preprocess), replace(settings, device="cpu"), "digits")
     out = StringIO()
     Console(file=out, width=80).print(decisions(recipe, chosen))
     lines = out.getvalue().splitlines()

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from residua.exam import heal
-from residua.exam.treatments import TREATMENTS
+from residua.exam import diagnose, heal
+from residua.exam.observe import observe
+from residua.exam.treatments import TREATMENTS, Patient
+from residua.exam.treatments.norms import add_norms
 from residua.exam.treatments.shortcuts import Count, shapes_of, wrapped
 from residua.parts import Sum, joins
 from tests.exam.nets import batch, plain, residual, seeded
@@ -75,5 +77,36 @@ def test_every_treatment_is_for_a_cause_that_is_named() -> None:
     from tests.exam.test_rules import FAULTS
 
     others = {"gradient explodes", "gradient shatters", "gradient vanishes", "samples collapse"}
-    others |= {"train and evaluation differ"}
+    others |= {"steps lead nowhere", "train and evaluation differ"}
     assert set(TREATMENTS) - others <= set(FAULTS)
+
+
+def test_norms_go_after_every_layer_but_the_last_where_there_are_none() -> None:
+    model = seeded(plain, 5, norm=False)
+    inputs, targets = batch()
+    patient = Patient(
+        model=model,
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
+        batch=(inputs, targets),
+        loss=nn.functional.cross_entropy,
+        seen=observe(model, (inputs, targets), loss=nn.functional.cross_entropy, optimizer=None),
+    )
+    layers = sum(isinstance(m, nn.Conv2d | nn.Linear) for m in model.modules())
+    assert add_norms(patient) == f"put batch norm after {layers - 1} layers"
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in patient.model.modules()) == layers - 1
+    assert patient.model(inputs).shape == (len(inputs), patient.model(inputs).shape[1])
+    moved = [p for group in patient.optimizer.param_groups for p in group["params"]]
+    assert len(moved) == len(list(patient.model.parameters()))
+    assert add_norms(patient) is None
+
+
+def test_a_network_whose_loss_nothing_moves_is_named_and_helped() -> None:
+    torch.manual_seed(0)
+    layers = [part for _ in range(12) for part in (nn.Linear(64, 64), nn.Sigmoid())]
+    model = nn.Sequential(nn.Flatten(), *layers, nn.Linear(64, 4))
+    torch.manual_seed(0)
+    inputs = torch.randn(64, 1, 8, 8)
+    found = diagnose(model, (inputs, inputs[:, 0, 0, :4].argmax(1)))
+    assert "steps lead nowhere" in {cause.name for cause in found.causes}
+    healed = heal(model, (inputs, inputs[:, 0, 0, :4].argmax(1)), before=found)
+    assert healed.after.probability > found.probability

@@ -1,5 +1,6 @@
 """Models with random weights, and held-out pictures of noise, for the tests of exported files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from residua.data import Preprocess
+from residua.data.masks import MaskPreprocess, open_masks
 from residua.export import Exported, HeldOut, Wanted, export_model
 from residua.nets.build import build
 from residua.nets.spec import Spec, UNetSpec
@@ -23,7 +25,20 @@ def make_model(network: str | Spec, *, size: int, channels: int = 3) -> Model:
             module.momentum = 1.0
     with torch.no_grad():
         built.train()(torch.randn(4, channels, size, size))
-    preprocess = Preprocess(
+    model = Model(
+        name="subject", network=built.eval(), classes=CLASSES, preprocess=of_pictures(size, channels)
+    )
+    if isinstance(built.spec, UNetSpec):
+        masks = MaskPreprocess(
+            crop=(size, size), scale=1.0, channels=channels, mean=(0.5,) * channels, std=(0.25,) * channels
+        )
+        model = replace(model, preprocess=masks, encoding=open_masks("scenes").encoding)
+    return model
+
+
+def of_pictures(size: int, channels: int) -> Preprocess:
+    """Return the preprocessing of a classifier."""
+    return Preprocess(
         size=size,
         resize=size,
         channels=channels,
@@ -31,14 +46,17 @@ def make_model(network: str | Spec, *, size: int, channels: int = 3) -> Model:
         std=(0.25,) * channels,
         read_side=2 * size,
     )
-    return Model(name="subject", network=built.eval(), classes=CLASSES, preprocess=preprocess)
 
 
 def held_out(model: Model, *, inside: bool = False, count: int = 8) -> HeldOut:
     """Return noise with the labels that the network gives it, so that it is always right."""
     preprocess = model.preprocess
-    pixels = torch.randint(0, 256, (count, preprocess.channels, preprocess.size, preprocess.size)).byte()
-    normalised = preprocess.normalise(pixels.clone())
+    sides = preprocess.crop if isinstance(preprocess, MaskPreprocess) else (preprocess.size, preprocess.size)
+    pixels = torch.randint(0, 256, (count, preprocess.channels, *sides)).byte()
+    if isinstance(preprocess, MaskPreprocess):
+        normalised = preprocess.normalise(pixels.float(), 255.0)
+    else:
+        normalised = preprocess.normalise(pixels.clone())
     with torch.no_grad():
         labels = model.network(normalised).argmax(1)
     given = pixels if inside else normalised
@@ -51,8 +69,3 @@ def exported(model: Model, wanted: Wanted, path: Path) -> Exported:
         pytest.importorskip(package, reason=f"{package} is not installed")
     found = held_out(model, inside=wanted.inside)
     return export_model(model, wanted, held_out=found, calibration=found.given, path=path)
-
-
-def is_u_net(model: Model) -> bool:
-    """Return whether a model answers for every pixel."""
-    return isinstance(model.network.spec, UNetSpec)

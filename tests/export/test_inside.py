@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from residua.data import Preprocess
+from residua.data.masks import MaskPreprocess
 from residua.export.inside import Inside
 
 
@@ -45,7 +46,7 @@ def test_a_picture_of_the_right_size_stays_as_it_is() -> None:
 
 
 def test_a_network_of_every_pixel_gets_the_picture_whole() -> None:
-    preprocess = Preprocess(size=8, resize=8, channels=1, mean=(0.5,), std=(0.5,), read_side=16)
+    preprocess = MaskPreprocess(crop=(8, 8), scale=1.0, channels=1, mean=(0.5,), std=(0.5,))
     pixels = torch.randint(0, 256, (2, 1, 13, 9)).byte()
-    seen = Inside(nn.Identity(), preprocess, whole=True)(pixels)
+    seen = Inside(nn.Identity(), preprocess)(pixels)
     assert torch.allclose(seen, (pixels / 255 - 0.5) / 0.5, atol=1e-6)

@@ -7,6 +7,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from residua.data import Preprocess
+from residua.data.masks import MaskPreprocess
 from residua.errors import BadExport, BadInput, BadRun
 from residua.export import HeldOut, Wanted, export_model
 from residua.export.bundle import Form, Precision
@@ -14,7 +16,7 @@ from residua.export.job import load, refuse_what_no_runtime_has
 from residua.export.openvino_program import OpenVinoProgram
 from residua.nets.adapters import read_weights
 from residua.runs import Model
-from tests.export.subjects import CLASSES, exported, held_out, is_u_net, make_model
+from tests.export.subjects import CLASSES, exported, held_out, make_model
 from tests.nets.members import MEMBERS
 
 CPU = torch.device("cpu")
@@ -29,8 +31,12 @@ pytestmark = pytest.mark.usefixtures("traceable")
 
 def answers_the_same(model: Model, path: Path) -> None:
     """Compare on batches, and for a U-Net on sizes, that the file was not exported with."""
-    program, side = load(path, CPU), model.preprocess.size
-    sizes = [(side, side), (side + 3, 2 * side - 5)] if is_u_net(model) else [(side, side)]
+    program, preprocess = load(path, CPU), model.preprocess
+    if isinstance(preprocess, MaskPreprocess):
+        side = preprocess.crop[0]
+        sizes = [(side, side), (side + 3, 2 * side - 5)]
+    else:
+        sizes = [(preprocess.size, preprocess.size)]
     for batch in (1, 2, 5):
         for height, width in sizes:
             images = torch.randn(batch, model.preprocess.channels, height, width)
@@ -91,6 +97,7 @@ def test_a_program_with_the_preprocessing_inside_takes_pictures(form: Form, tmp_
     exported(model, Wanted(form=form, inside=True), tmp_path / NAMES[form])
     program = load(tmp_path / NAMES[form], CPU)
     assert program.card.inside
+    assert isinstance(model.preprocess, Preprocess)
     for height, width in ((16, 16), (40, 23), (9, 30)):
         picture = torch.randint(0, 256, (height, width, 3)).byte()
         smooth = torch.nn.functional.avg_pool2d(picture.permute(2, 0, 1).float(), 3, 1, 1).byte()

@@ -9,7 +9,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from residua.nets.presets import PRESETS
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec
+from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
 
 CLASSES = 3
 
@@ -31,6 +31,9 @@ def slim(spec: Spec) -> Spec:
             widths = tuple(4 * 2**level for level in reversed(range(len(spec.widths))))
             assert spec.encoder is not None
             return replace(spec, widths=widths, encoder=slim_resnet(spec.encoder))
+        case TiramisuSpec():
+            depths = (2,) * len(spec.depths)
+            return replace(spec, depths=depths, growth=4, stem_width=8, dropout=0.0, classes=CLASSES)
         case _:
             assert_never(spec)
 

@@ -4,7 +4,18 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from residua.nets.spec import DenseNetSpec, Norm, Order, PlainSpec, ResNetSpec, Shortcut, Spec, Stem, UNetSpec
+from residua.nets.spec import (
+    DenseNetSpec,
+    Norm,
+    Order,
+    PlainSpec,
+    ResNetSpec,
+    Shortcut,
+    Spec,
+    Stem,
+    TiramisuSpec,
+    UNetSpec,
+)
 
 NORMS = st.sampled_from(get_args(Norm))
 STEMS = st.sampled_from(get_args(Stem))
@@ -83,6 +94,7 @@ def unets(draw: st.DrawFn) -> UNetSpec:
     return UNetSpec(
         widths=tuple(draw(st.integers(1, 8)) for _ in range(levels)),
         join=draw(st.sampled_from(["concat", "sum", "none"])),
+        block=draw(st.sampled_from(["plain", "residual"])),
         norm=draw(NORMS),
         encoder=encoder,
         in_channels=encoder.in_channels if encoder else draw(CHANNELS),
@@ -90,5 +102,17 @@ def unets(draw: st.DrawFn) -> UNetSpec:
     )
 
 
+@st.composite
+def tiramisus(draw: st.DrawFn) -> TiramisuSpec:
+    return TiramisuSpec(
+        depths=tuple(draw(st.lists(st.integers(1, 2), min_size=1, max_size=4))),
+        growth=draw(st.integers(1, 4)),
+        stem_width=draw(st.integers(1, 8)),
+        dropout=draw(st.sampled_from([0, 0.2])),
+        in_channels=draw(CHANNELS),
+        classes=draw(CLASSES),
+    )
+
+
 def specs() -> st.SearchStrategy[Spec]:
-    return st.one_of(plains(), resnets(), densenets(), unets())
+    return st.one_of(plains(), resnets(), densenets(), unets(), tiramisus())

@@ -12,7 +12,15 @@ from residua.errors import BadInput
 from residua.nets.build import build
 from residua.nets.cost import macs, parameters
 from residua.nets.network import Network
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec, smallest, stride
+from residua.nets.spec import (
+    DenseNetSpec,
+    PlainSpec,
+    ResNetSpec,
+    Segmenting,
+    Spec,
+    smallest,
+    stride,
+)
 from tests.nets.strategies import densenets, plains, resnets, specs
 
 some = settings(max_examples=40, deadline=None, derandomize=True)
@@ -33,7 +41,7 @@ def test_json_brings_back_the_same_spec(spec: Spec) -> None:
 @given(specs(), st.integers(0, 9), st.integers(0, 9))
 def test_it_is_built_and_answers_every_size_from_the_smallest(spec: Spec, taller: int, wider: int) -> None:
     size = smallest(spec) + taller, smallest(spec) + wider
-    expected = (2, spec.classes, *size) if isinstance(spec, UNetSpec) else (2, spec.classes)
+    expected = (2, spec.classes, *size) if isinstance(spec, Segmenting) else (2, spec.classes)
     network = sketch(spec).eval()
     assert network(torch.zeros(2, spec.in_channels, *size, device="meta")).shape == expected
 

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from residua.nets.build import build
+from residua.nets.cost import parameters
 from residua.nets.spec import ResNetSpec, UNetSpec
 from residua.parts import Concat, Sum, joins
 
@@ -62,3 +63,14 @@ def test_the_encoder_keeps_the_names_and_numbers_of_its_own_network() -> None:
 def test_any_size_comes_out_at_its_own_size(size: tuple[int, int]) -> None:
     for spec in (PAPER, *AROUND.values()):
         assert build(spec).eval()(torch.randn(2, spec.in_channels, *size)).shape == (2, 2, *size)
+
+
+def test_residual_blocks_are_the_double_convolutions_with_a_shortcut_around_them() -> None:
+    plain, residual = (
+        build(replace(PAPER, norm="batch")),
+        build(replace(PAPER, norm="batch", block="residual")),
+    )
+    blocks = [name for name, fork in joins(residual) if isinstance(fork, Sum)]
+    assert len(blocks) == 2 * len(PAPER.widths) - 1
+    projections = sum(p.numel() for name, p in residual.named_parameters() if ".shortcut." in name)
+    assert parameters(residual) - projections == parameters(plain)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from residua.data import Preprocess
+from residua.data.masks import MaskPreprocess, open_masks
 from residua.export.bundle import Card
 from residua.export.torch_program import as_program
 from residua.nets.build import build
@@ -32,8 +33,15 @@ def service_for(network: str, limits: Limits = LIMITS, *, looks: bool = True) ->
 def segmenting() -> Service:
     torch.manual_seed(0)
     network = build(UNetSpec(widths=(4, 8), in_channels=3, classes=3)).eval()
-    preprocess = Preprocess(size=16, resize=16, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3, read_side=64)
-    model = Model(name="unet", network=network, classes=("sky", "road", "tree"), preprocess=preprocess)
+    source = open_masks("scenes")
+    preprocess = MaskPreprocess(crop=(16, 16), scale=1.0, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3)
+    model = Model(
+        name="unet",
+        network=network,
+        classes=("sky", "road", "tree"),
+        preprocess=preprocess,
+        encoding=source.encoding,
+    )
     return Service(as_program(network, Card(model=card_of(model, {})), CPU), LIMITS)
 
 

@@ -9,16 +9,19 @@ from torch import Tensor, nn
 
 from residua.data import Preprocess, open_source
 from residua.nets.build import build
+from residua.objective import cross_entropy
 from residua.training import Settings
 from residua.training.finder import STEPS, find_lr, fitting_batch
 from residua.training.network import fitted_spec
-from residua.training.recipe import Recipe, decide
+from residua.training.recipe import Recipe
+from residua.training.tasks import Classification, decide
 
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     source = open_source("digits")
-    return decide(Settings(device="cpu"), source, Preprocess.for_source(source), "digits")[0]
+    task = Classification(source=source, preprocess=Preprocess.for_source(source))
+    return decide(task, Settings(device="cpu"), "digits")[0]
 
 
 def digits_like() -> tuple[Tensor, Tensor]:
@@ -31,7 +34,7 @@ def test_the_learning_rate_finder_leaves_model_and_chance_as_they_were(recipe: R
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     batch = digits_like()
     state = torch.get_rng_state()
-    found = find_lr(network, repeat(batch), recipe)
+    found = find_lr(network, repeat(batch), recipe, loss=cross_entropy)
     assert 1e-4 < found < 10
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
@@ -48,7 +51,9 @@ def test_the_finder_draws_a_batch_when_it_needs_one_and_says_how_far_it_is(recip
             yield images, labels
 
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    find_lr(network, batches(), recipe, tell=lambda done, total: told.append((done, total)))
+    find_lr(
+        network, batches(), recipe, loss=cross_entropy, tell=lambda done, total: told.append((done, total))
+    )
     assert len(drawn) <= STEPS
     assert told[:2] == [(1, STEPS), (2, STEPS)]
 

@@ -8,15 +8,17 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from residua.data import Preprocess
 from residua.errors import BadInput, BadRun
 from residua.nets.adapters import from_ours
 from residua.nets.build import build
 from residua.runs import Run, load_model, read_rows
 from residua.training import Recipe, Settings, evaluate, resume, train
-from residua.training.finetune import Ready
+from residua.training.finetune import Ready, taken_over
 from residua.training.foreign import load_foreign
 from residua.training.plan import Plan, make_plan
-from residua.training.weights import open_weights
+from residua.training.tasks import Classification, Segmentation
+from residua.training.weights import Weights, open_weights
 from tests.training.photos import make_photos
 
 MODEL = "resnet8_cifar"
@@ -30,7 +32,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-def plan(photos: Path, settings: Settings) -> Plan:
+def plan(photos: Path | str, settings: Settings) -> Plan:
     return make_plan(photos, settings, skip_bad=False, tell=lambda *_: None)
 
 
@@ -39,8 +41,10 @@ def test_a_run_gives_network_size_normalisation_and_body(digits: Run, tmp_path: 
     made = plan(photos, with_values(QUICK, model=None, weights=str(digits.folder), epochs=20))
     source = load_model(digits.folder)
     assert made.recipe.model == MODEL
-    assert made.preprocess.size == source.preprocess.size == 8
-    assert made.preprocess.mean == pytest.approx(source.preprocess.mean * 3)
+    assert isinstance(made.task, Classification)
+    assert isinstance(source.preprocess, Preprocess)
+    assert made.task.preprocess.size == source.preprocess.size == 8
+    assert made.task.preprocess.mean == pytest.approx(source.preprocess.mean * 3)
     body, theirs = made.network.state_dict(), source.network.state_dict()
     assert torch.equal(body["stage3.0.sum.branch.conv1.weight"], theirs["stage3.0.sum.branch.conv1.weight"])
     assert torch.allclose(body["stem.conv.weight"].sum(1), theirs["stem.conv.weight"].sum(1), atol=1e-6)
@@ -148,6 +152,28 @@ def test_a_file_needs_the_name_of_its_network(digits: Run, tmp_path: Path) -> No
     assert plan(photos, with_values(QUICK, weights=weights)).said is not None
     with pytest.raises(BadRun, match="do not fit this network"):
         plan(photos, with_values(QUICK, model="resnet14_cifar", weights=weights))
+
+
+def test_a_classifier_becomes_the_way_down_of_a_network_for_masks(digits: Run, tmp_path: Path) -> None:
+    """Without --model: the U-Net around the network that the weights are of."""
+    weights = build("resnet18")
+    torch.save(from_ours(weights.state_dict(), weights.spec, project="torchvision"), tmp_path / "w.pth")
+    settings = Settings(weights=str(tmp_path / "w.pth"), model="unet_resnet18", epochs=10, device="cpu")
+    made = plan("scenes", settings)
+    assert isinstance(made.task, Segmentation)
+    down = made.network.get_parameter("body.part.u.skip.branch.deeper.encode.stage.0.sum.branch.conv1.weight")
+    assert torch.equal(down, weights.get_parameter("stage1.0.sum.branch.conv1.weight"))
+    assert made.said is not None
+    assert "120 tensors are the encoder's; the way up and the head are new" in made.said
+    assert "1 input channel: the kernels of 3 are summed" in made.said
+    assert (made.recipe.frozen, made.recipe.body_lr) == (1, 0.5)
+
+
+def test_a_run_of_a_classifier_begins_the_u_net_around_it() -> None:
+    found = Weights(where="photos", state={}, model="resnet18")
+    assert taken_over(Settings(), found, "scenes").model == "unet_resnet18"
+    assert taken_over(Settings(), found, "digits").model == "resnet18"
+    assert taken_over(Settings(model="unet_resnet34"), found, "scenes").model == "unet_resnet34"
 
 
 def test_what_holds_no_weights_is_refused(tmp_path: Path) -> None:

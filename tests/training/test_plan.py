@@ -8,6 +8,7 @@ from residua.errors import BadInput, BadRun, Interrupted, ResiduaError, UnknownN
 from residua.training import Settings, train
 from residua.training import plan as planning
 from residua.training.plan import make_plan
+from residua.training.tasks import classification, opening
 from tests.training.photos import make_photos
 
 
@@ -19,7 +20,6 @@ def quiet(*_: object) -> None:
     ("settings", "error"),
     [
         (Settings(model="resnet51"), UnknownName),
-        (Settings(model="unet"), BadInput),
         (Settings(model="none.json"), BadInput),
         (Settings(lr=-1.0), BadInput),
         (Settings(device="tpu"), BadInput),
@@ -45,10 +45,33 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_data_is_opened(
 def test_a_network_that_is_too_large_for_the_pictures_is_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "load", lambda *_, **__: pytest.fail("the pictures were read"))
+    monkeypatch.setattr(classification, "load", lambda *_, **__: pytest.fail("the pictures were read"))
     photos = make_photos(tmp_path / "photos")
     with pytest.raises(BadInput, match="at least 17 × 17"):
         make_plan(photos, Settings(model="resnet50", device="cpu"), skip_bad=False, tell=quiet)
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "message"),
+    [
+        ("photos", Settings(model="unet"), "unet gives a class for every pixel"),
+        ("photos", Settings(crop=32), "--crop is for pictures with masks"),
+        ("photos", Settings(void="255"), "--void is for pictures with masks"),
+        ("scenes", Settings(model="resnet18"), "resnet18 gives one class a picture"),
+        ("scenes", Settings(mixup=0.2), "--mixup is for one class a picture"),
+        ("scenes", Settings(image_size=32), "--image-size .* --crop and --scale say what is seen"),
+        ("scenes", Settings(model="unet", zero_init=True), "residual encoders; unet has none"),
+    ],
+)
+def test_what_belongs_to_the_other_task_is_refused_before_the_pictures_are_read(
+    data: str, settings: Settings, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("open_source", "open_masks"):
+        monkeypatch.setattr(opening, name, lambda *_, **__: pytest.fail("the pictures were read"))
+    make_photos(tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=message):
+        make_plan(data, settings, skip_bad=False, tell=quiet)
 
 
 def test_what_is_done_before_the_training_is_told_with_its_count(tmp_path: Path) -> None:
@@ -73,7 +96,7 @@ def test_a_batch_is_found_for_any_number_of_pictures_and_the_reason_is_true(
 ) -> None:
     photos = make_photos(tmp_path / "photos", each=each)
     plan = make_plan(photos, Settings(device="cpu", batch_size="auto"), skip_bad=False, tell=quiet)
-    count = len(plan.source.splits["train"])
+    count = len(plan.task.source.splits["train"])
     assert plan.recipe.batch_size == min(16, count)
     assert plan.chosen["batch_size"].startswith("16 to 512 by the size of the set; ")
     assert plan.recipe.lr == pytest.approx(0.2 * (plan.recipe.batch_size / 128) ** 0.5, rel=1e-4)

@@ -7,7 +7,8 @@ import pytest
 from residua.data import Preprocess, open_source
 from residua.errors import BadInput
 from residua.training import Settings
-from residua.training.recipe import broken_rule, decide, refuse_nonsense
+from residua.training.recipe import broken_rule, refuse_nonsense
+from residua.training.tasks import Classification, decide
 
 
 def test_the_usual_learning_rate_is_that_of_the_batch_in_use() -> None:
@@ -17,7 +18,8 @@ def test_the_usual_learning_rate_is_that_of_the_batch_in_use() -> None:
 
     def lr(settings: Settings, of: object = source) -> float:
         assert isinstance(of, type(source))
-        return decide(replace(settings, device="cpu"), of, preprocess, "digits")[0].lr
+        task = Classification(source=of, preprocess=preprocess)
+        return decide(task, replace(settings, device="cpu"), "digits")[0].lr
 
     assert lr(Settings(batch_size=32)) == pytest.approx(0.1)
     assert lr(Settings(batch_size=32, accumulate=4)) == pytest.approx(0.2)

@@ -11,6 +11,7 @@ from residua.runs import EpochRow, EventRow, Row, load_model, read_rows
 from residua.training import Settings, evaluate, predict, train
 from residua.training.checkpoint import checkpoints, read_checkpoint
 from residua.training.recipe import FINE_TUNING
+from residua.training.tasks.classification import OF_PIXELS
 from tests.training.photos import make_photos
 
 
@@ -32,7 +33,8 @@ def test_four_epochs_of_digits_learn(run: Path) -> None:
 def test_everything_chosen_is_written_down_with_its_reason(run: Path) -> None:
     written = msgspec.json.decode((run / "config.json").read_bytes())
     assert written["config"]["model"] == "resnet20_cifar"
-    assert set(written["chosen"]) == set(written["config"]) - {"data", "epochs", "device", *FINE_TUNING}
+    idle = {"data", "epochs", "device", *OF_PIXELS, *FINE_TUNING}
+    assert set(written["chosen"]) == set(written["config"]) - idle
     assert all(written["chosen"].values())
 
 

@@ -1,6 +1,5 @@
 """`residua evaluate`: scores of a trained network."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
@@ -12,15 +11,14 @@ from rich.text import Text
 
 from residua import training
 from residua.cli.confusion import confusion
+from residua.cli.mask_scores import mask_classes, mask_summary
 from residua.cli.screen import open_screen
-from residua.data import load_split
 from residua.data.listing import amount
 from residua.errors import BadInput
-from residua.objective import Scores
+from residua.objective import MaskScores, Scores
 from residua.runs import load_model, open_run
-from residua.training import Evaluation
+from residua.training import Evaluation, MaskEvaluation
 from residua.training.foreign import is_foreign, load_foreign
-from residua.training.recall import own_split
 
 
 def evaluate(
@@ -33,9 +31,10 @@ def evaluate(
     model: str | None = None,
     device: str | None = None,
     skip_bad: Annotated[bool, Parameter(negative="")] = False,
+    flips: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Score a trained network: top-1, top-5, macro F1, calibration, and each class.
+    """Score a trained network: top-1, top-5, macro F1, calibration, and each class; of masks IoU, Dice and boundaries.
 
     Args:
         run: the folder of a run, its bare name under runs/, or weights as for --weights.
@@ -45,6 +44,7 @@ def evaluate(
         model: what the weights in a file belong to, such as resnet20_cifar.
         device: to run on; by default the fastest here.
         skip_bad: leave out pictures that cannot be read instead of stopping.
+        flips: of masks: average what is said of each pixel in a picture and in its mirror image.
         as_json: for machines.
     """
     if weights is not None:
@@ -62,22 +62,26 @@ def evaluate(
                 f"--model {model} says what a file of weights belongs to; {opened.folder} is a run and says "
                 f"itself that it is {trained.name}. Leave --model out"
             )
-        pictures, name = own_split(opened, data, split, trained)
-        pictures, left_out = load_split(pictures, trained.preprocess, name, skip_bad=skip_bad)
-        found = replace(training.evaluate_split(trained, pictures, name, device), left_out=left_out)
+        found = training.evaluate_run(
+            opened, trained, data, split=split, skip_bad=skip_bad, device=device, flips=flips
+        )
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
     show(open_screen(), found)
 
 
-def show(screen: Console, found: Evaluation) -> None:
+def show(screen: Console, found: Evaluation | MaskEvaluation) -> None:
     """Print the scores for a person."""
     scores = found.scores
     counted = f", {found.split}: {amount(scores.samples, 'picture')}"
     screen.print(Text.assemble((found.data, "bold"), counted), soft_wrap=True)
     if found.left_out:
         screen.print(f"{amount(len(found.left_out), 'unreadable picture')} left out; --json names them")
+    if isinstance(scores, MaskScores):
+        screen.print(mask_summary(scores))
+        screen.print(mask_classes(scores))
+        return
     screen.print(summary(scores))
     screen.print(by_class(scores))
     screen.print(confusion(scores, screen.width))

@@ -22,13 +22,14 @@ _INDENT = 9
 
 
 @final
-class _Speaker:
+class Speaker:
     """Prints sentences beside their titles, wrapped between words: a name without spaces stays whole."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def say(self, title: str, sentence: str, style: str = "") -> None:
+        """Print one sentence beside its title."""
         lines = textwrap.wrap(
             sentence,
             max(20, self.console.width - _INDENT),
@@ -51,7 +52,7 @@ def show(console: Console, found: CheckReport) -> None:
     """Print what was found: what is there, what to know of it, what is wrong."""
     if found.counts:
         console.print(counts(found))
-    speaker = _Speaker(console)
+    speaker = Speaker(console)
     for title, sentence in looks(found):
         speaker.say(title, sentence)
     for note in found.notes:
@@ -109,7 +110,7 @@ def balance(found: CheckReport) -> str:
     )
 
 
-def show_doubles(speaker: _Speaker, found: CheckReport) -> None:
+def show_doubles(speaker: Speaker, found: CheckReport) -> None:
     """Name some of the pictures that are there more than once and harm no score."""
     doubles = found.doubles
     if not doubles:
@@ -123,7 +124,7 @@ def show_doubles(speaker: _Speaker, found: CheckReport) -> None:
     speaker.few("", [listed(one.names) for one in doubles], most=DOUBLES)
 
 
-def show_wrong(speaker: _Speaker, found: CheckReport) -> None:
+def show_wrong(speaker: Speaker, found: CheckReport) -> None:
     """Print what stops a training or makes its scores a lie."""
     kinds: dict[str, Iterable[str]] = {
         "problem": found.problems,

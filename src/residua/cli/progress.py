@@ -12,12 +12,20 @@ from rich.text import Text
 from residua.cli.screen import say
 from residua.data import Source
 from residua.data.listing import amount
+from residua.data.masks import MaskSource
 from residua.runs import EpochRow, EventRow, Row, Run, StepRow
 from residua.training import Recipe
 
 LOG_SECONDS: Final = 30
 """How often a log gets a line inside a long epoch."""
 
+LOSSES: Final = {
+    "ce": "cross-entropy",
+    "dice": "Dice",
+    "ce+dice": "cross-entropy and Dice",
+    "focal": "focal",
+    "boundary": "cross-entropy, weighted at boundaries",
+}
 OPTIMIZERS: Final = {"sgd": "SGD", "adamw": "AdamW"}
 
 
@@ -47,7 +55,7 @@ class Display:
         self.epochs = 0
         self.batch = 0
         self.epoch_began = (0, time.monotonic())
-        self.accuracy = ""
+        self.score = ""
         self.spoke_at = time.monotonic()
 
     def __enter__(self) -> "Display":
@@ -74,7 +82,7 @@ class Display:
         self.task = self.bar.add_task(doing, total=total or None, seen="")
         self.epoch_began = (0, time.monotonic())
 
-    def announce(self, recipe: Recipe, chosen: dict[str, str], source: Source, run: Run) -> None:
+    def announce(self, recipe: Recipe, chosen: dict[str, str], source: Source | MaskSource, run: Run) -> None:
         """Say what is going to be done, and why what was left open was chosen so."""
         counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
         classes = amount(len(source.classes), "class", "classes")
@@ -105,7 +113,7 @@ class Display:
         """Move the bar: epoch, loss, the last validation accuracy, speed."""
         step, began = self.epoch_began
         rate = (row.step - step) * self.batch / max(time.monotonic() - began, 1e-9)
-        parts = (f"loss {row.loss:.3f}", self.accuracy, f"{rate:,.0f} images/s")
+        parts = (f"loss {row.loss:.3f}", self.score, f"{rate:,.0f} images/s")
         self.bar.update(
             self.task,
             completed=row.step,
@@ -118,10 +126,12 @@ class Display:
     def show_epoch(self, row: EpochRow) -> None:
         """Write the line of an epoch."""
         trained = "" if row.train_accuracy is None else f" train {row.train_accuracy:.2%}"
-        self.accuracy = f"val {row.val_accuracy:.2%}"
+        self.score = f"val {row.val_accuracy:.2%}"
+        if row.val_mean_iou is not None:
+            self.score += f" mean IoU {row.val_mean_iou:.4f}"
         self.epoch_began = (row.step, time.monotonic())
         self.say(
-            f"epoch {row.epoch:>3}/{self.epochs} loss {row.train_loss:.4f}{trained} {self.accuracy} "
+            f"epoch {row.epoch:>3}/{self.epochs} loss {row.train_loss:.4f}{trained} {self.score} "
             f"lr {row.lr:.3g} {row.images_per_second:,.0f} images/s"
         )
 
@@ -143,6 +153,18 @@ def tuning(recipe: Recipe) -> tuple[tuple[str, str, str], ...]:
     )
 
 
+def of_masks(recipe: Recipe) -> tuple[tuple[str, str, str], ...]:
+    """Return what matters where pictures have masks."""
+    if not recipe.crop:
+        return ()
+    seen = f"{recipe.scale:.0%} of their size" if recipe.scale < 1 else "their own size"
+    return (
+        ("seen", f"pieces of {recipe.crop} pixels", "crop"),
+        ("scale", seen, "scale"),
+        ("loss", LOSSES[recipe.loss], "loss"),
+    )
+
+
 def decisions(recipe: Recipe, chosen: dict[str, str]) -> Table:
     """Return what matters most in a recipe, each with its reason."""
     optimizer = f"{OPTIMIZERS[recipe.optimizer]} at {recipe.lr:.3g}"
@@ -152,6 +174,7 @@ def decisions(recipe: Recipe, chosen: dict[str, str]) -> Table:
         ("epochs", f"{recipe.epochs:,}", "epochs"),
         ("batch", amount(recipe.batch_size, "picture"), "batch_size"),
         ("rate", optimizer, "lr"),
+        *of_masks(recipe),
         ("device", f"{recipe.device}, {precision}", "device"),
         *tuning(recipe),
     )

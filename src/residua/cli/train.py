@@ -23,12 +23,15 @@ def train(
     exam: Annotated[bool, Parameter(name="--exam", negative="--no-exam")] = True,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Train a classifier, evaluate it, and write a run folder with a report.
+    """Train a network, evaluate it, and write a run folder with a report.
+
+    Class folders give a classifier; pictures with masks give a network that says a class of each pixel.
 
     What is not set is chosen by the data and the machine, said, and written down.
 
     Args:
-        data: "digits", a folder of class folders (in train/, val/, test/ or not), or a .csv / .parquet table.
+        data: "digits" or "scenes", a folder of class folders or of images/ and masks/ (in train/, val/, test/ or not),
+            or a .csv / .parquet table.
         settings: of the training.
         run: the run folder: a path if it has a slash in it, else a name under runs/; by default a new name.
         skip_bad: leave out pictures that cannot be read instead of stopping.

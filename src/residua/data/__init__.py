@@ -5,15 +5,16 @@ from residua.data.balance import unbalanced
 from residua.data.batches import Batch, Batches
 from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
-from residua.data.folders import SUFFIXES as PICTURE_SUFFIXES
 from residua.data.loading import load, load_split, unreadable
 from residua.data.one_split import open_split
+from residua.data.opening import is_mask_data, open_data
 from residua.data.pictures import Picture, decode_picture, read_picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.scenes import Scenes, scenes
 from residua.data.source import BadFile, Source, open_source
 from residua.data.split import Split
+from residua.data.walking import SUFFIXES as PICTURE_SUFFIXES
 
 __all__ = [
     "PICTURE_SUFFIXES",
@@ -32,8 +33,10 @@ __all__ = [
     "check",
     "decode_picture",
     "describe",
+    "is_mask_data",
     "load",
     "load_split",
+    "open_data",
     "open_source",
     "open_split",
     "read_picture",

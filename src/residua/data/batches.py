@@ -1,6 +1,5 @@
 """Batches of pictures: from memory in this process, or read by worker processes, the same either way."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
@@ -8,14 +7,13 @@ from typing import final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from residua.data.augment import Augment
 from residua.data.mixing import mixed
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.split import FilePictures, Split
-from residua.errors import BadData
+from residua.data.workers import Task, default_workers, read_in_order
 from residua.types import Images, Labels
 
 
@@ -74,7 +72,7 @@ class Batches:
         self.seed = seed
         self.shuffle = shuffle
         streams = isinstance(split.pictures, FilePictures)
-        self.workers = (max(1, (os.cpu_count() or 1) - 1) if workers is None else workers) if streams else 0
+        self.workers = default_workers(workers) if streams else 0
         self.drop_last = drop_last and len(split) >= batch_size
 
     def __len__(self) -> int:
@@ -90,10 +88,9 @@ class Batches:
         order, draws = self.plan(epoch)
         rows = [order[n * self.batch_size : (n + 1) * self.batch_size] for n in range(start, len(self))]
         task = Reading(self.split, self.preprocess, self.augment, draws)
-        for number, (indices, pixels) in enumerate(
-            zip(rows, self.read(task, rows), strict=True), start=start
-        ):
-            images = self.preprocess.normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        answers = read_in_order(task, rows, workers=self.workers, names=self.split.names)
+        for number, (indices, pixels) in enumerate(zip(rows, answers, strict=True), start=start):
+            images = self.preprocess.normalise(torch.as_tensor(pixels).permute(0, 3, 1, 2))
             targets = torch.from_numpy(self.split.labels[indices])
             if self.augment is not None:
                 random = np.random.default_rng((self.seed, epoch, number, 2))
@@ -112,36 +109,10 @@ class Batches:
             return order, None
         return order, self.augment.draw(count, self.seed, epoch)
 
-    def read(self, task: "Reading", rows: list[np.ndarray]) -> Iterator[np.ndarray]:
-        """Give the pixels of each batch, read here or by the workers."""
-        if not self.workers:
-            for indices in rows:
-                yield answered(task.read(indices))
-            return
-        # A generator of its own: the loader would draw its seed from the global state, and change it.
-        loader = DataLoader(
-            ReadingSet(task, rows),
-            batch_size=None,
-            num_workers=self.workers,
-            generator=torch.Generator(),
-            prefetch_factor=4,
-        )
-        done = 0
-        try:
-            for answer in loader:
-                yield answered(answer)
-                done += 1
-        except RuntimeError as error:
-            names = ", ".join(self.split.names[index] for index in rows[min(done, len(rows) - 1)][:5])
-            raise BadData(
-                f"a process that reads pictures died ({str(error).splitlines()[0]}) near these: {names}, ...; "
-                "look at them with `residua check`, or read with fewer processes (--workers 1)"
-            ) from error
-
 
 @final
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Task[np.ndarray]):
     """How a batch is read; small enough to be sent to a worker."""
 
     split: Split
@@ -163,26 +134,3 @@ class Reading:
             else:
                 pixels[place] = self.augment.apply(picture, self.draws[index], self.preprocess)
         return pixels
-
-
-@final
-class ReadingSet(Dataset[np.ndarray | str]):
-    """The batches of an epoch, for a loader: one item is one batch."""
-
-    def __init__(self, task: Reading, rows: list[np.ndarray]) -> None:
-        self.task = task
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, number: int) -> np.ndarray | str:
-        torch.set_num_threads(1)
-        return self.task.read(self.rows[number])
-
-
-def answered(answer: np.ndarray | Tensor | str) -> np.ndarray:
-    """Return the pixels, or raise what the reader said."""
-    if isinstance(answer, str):
-        raise BadData(f"{answer}; repair or remove it (if it could be read before, it has changed since)")
-    return np.asarray(answer)

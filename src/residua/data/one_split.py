@@ -25,7 +25,7 @@ def open_split(data: str | Path, *, classes: tuple[str, ...], split: str | None 
     """
     if str(data) == DIGITS:
         splits = open_digits().splits
-        found = splits[_named_split(str(data), split, splits)]
+        found = splits[named_split(str(data), split, splits)]
         entries = [
             Entry(name, found.classes[label]) for name, label in zip(found.names, found.labels, strict=True)
         ]
@@ -37,12 +37,17 @@ def open_split(data: str | Path, *, classes: tuple[str, ...], split: str | None 
         raise refuse(str(data), listing.problems)
     if set(listing.entries) == {WHOLE} and split in (None, WHOLE):
         split = WHOLE
-    name = _named_split(str(data), split, listing.entries)
+    name = named_split(str(data), split, listing.entries)
     _known(str(data), listing.entries[name], classes)
     return to_split(name, listing.entries[name], classes, listing.root)
 
 
-def _named_split(data: str, split: str | None, splits: Iterable[str]) -> str:
+def named_split(data: str, split: str | None, splits: Iterable[str]) -> str:
+    """Return the split that is asked for; the last there is, if none is.
+
+    Raises:
+        BadData: there is no such split.
+    """
     splits = list(splits)
     if split is None:
         return splits[-1]

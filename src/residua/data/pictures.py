@@ -16,11 +16,12 @@ from PIL import Image, ImageFile
 from residua.data.colours import eight_bit
 from residua.data.refusals import LARGEST, UnreadablePicture, reason_for, too_large
 from residua.data.whole import what_is_broken
+from residua.errors import MissingExtra
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ORIENTATION = 0x0112
-_TURNS = {
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -61,8 +62,8 @@ def read_header(path: Path, *, name: str | None = None) -> Header:
     Raises:
         UnreadablePicture: it cannot be opened, or is no picture.
     """
-    with _named(name or str(path)), path.open("rb") as file, _named(name or str(path), file), quiet():
-        return _header(_opened(file))
+    with named(name or str(path)), path.open("rb") as file, named(name or str(path), file), quiet():
+        return header_of(opened(file))
 
 
 def read_picture(path: Path, *, side: int | None = None, name: str | None = None) -> Picture:
@@ -86,7 +87,7 @@ def read_picture(path: Path, *, side: int | None = None, name: str | None = None
 def read_whole(path: Path, *, side: int | None = None, name: str | None = None) -> tuple[Header, Picture]:
     """Return the header and the pixels of the picture at `path`, from one reading of the file."""
     name = name or str(path)
-    with _named(name):
+    with named(name):
         content = path.read_bytes()
     return decode_picture(content, side=side, name=name)
 
@@ -106,14 +107,14 @@ def decode_picture(
         UnreadablePicture: it is truncated, damaged, too large, or no picture.
     """
     file = io.BytesIO(content)
-    with _named(name, file), quiet():
+    with named(name, file), quiet():
         if damage := what_is_broken(content):
             raise UnreadablePicture(name, damage)
-        image = _opened(file)
+        image = opened(file)
         if (pixels := image.width * image.height) > most:
             raise UnreadablePicture(name, too_large(pixels, most))
-        header = _header(image)
-        return header, _decoded(image, side)
+        header = header_of(image)
+        return header, decoded(image, side)
 
 
 @contextmanager
@@ -145,12 +146,14 @@ _quiet_filters: list["warnings.catch_warnings[None]"] = []
 
 
 @contextmanager
-def _named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
+def named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
     """Turn whatever goes wrong inside into one UnreadablePicture that names the file and says why."""
     try:
         yield
     except UnreadablePicture as refusal:
         raise UnreadablePicture(name, refusal.reason) from refusal.__cause__
+    except MissingExtra:
+        raise
     except Exception as error:  # Pillow's decoders raise a dozen types on damaged files
         start = b""
         if file is not None:
@@ -159,17 +162,18 @@ def _named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
         raise UnreadablePicture(name, reason_for(error, start)) from error
 
 
-def _opened(file: io.BufferedIOBase) -> Image.Image:
-    """Open a picture of a known format and refuse one that is too large before any of it is decoded."""
+def opened(file: io.BufferedIOBase, most: int = LARGEST) -> Image.Image:
+    """Open a picture of a known format and refuse one of more than `most` pixels before any of it is decoded."""
     image = Image.open(file, formats=FORMATS)  # type: ignore[arg-type]  # any binary file will do
     pixels = image.width * image.height
-    if pixels > LARGEST:
-        raise UnreadablePicture("", too_large(pixels))
+    if pixels > most:
+        raise UnreadablePicture("", too_large(pixels, most))
     return image
 
 
-def _header(image: Image.Image) -> Header:
-    orientation = _orientation(image)
+def header_of(image: Image.Image) -> Header:
+    """Return what an opened picture says of itself."""
+    orientation = orientation_of(image)
     width, height = image.size
     if orientation >= 5 and image.format != "TIFF":  # the TIFF plugin says the size as it is shown
         width, height = height, width
@@ -185,7 +189,7 @@ def _header(image: Image.Image) -> Header:
     )
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; a damaged EXIF block does not make the picture unreadable."""
     try:
         if "exif" in image.info:
@@ -197,7 +201,7 @@ def _orientation(image: Image.Image) -> int:
         orientation = exif.get(_ORIENTATION, 1)
     except Exception:  # each damage raises its own type
         return 1
-    return orientation if orientation in _TURNS else 1
+    return orientation if orientation in TURNS else 1
 
 
 def _bits(image: Image.Image) -> int:
@@ -210,20 +214,23 @@ def _bits(image: Image.Image) -> int:
     return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
 
 
-def _decoded(image: Image.Image, side: int | None) -> Picture:
+def decoded(image: Image.Image, side: int | None) -> Picture:
+    """Return the pixels of an opened picture as it is shown, in 8 bits; a shorter side above `side` is reduced."""
     if side is not None and image.format in ("JPEG", "MPO"):
         # The JPEG decoder can skip the finest frequencies: the largest of 1/2, 1/4, 1/8 that stays above `side`.
         scale = side / min(image.size)
         if scale < 1:
             image.draft(None, (int(image.width * scale), int(image.height * scale)))
     image.load()
-    orientation = _orientation(image)  # after loading: the TIFF plugin turns the picture itself, and says so
+    orientation = orientation_of(
+        image
+    )  # after loading: the TIFF plugin turns the picture itself, and says so
     image = eight_bit(image)
     if side is not None and min(image.size) > side:
         scale = side / min(image.size)
         reduced = (max(side, round(image.width * scale)), max(side, round(image.height * scale)))
         image = image.resize(reduced, Image.Resampling.BILINEAR, reducing_gap=2.0)
     if orientation != 1:
-        image = image.transpose(_TURNS[orientation])
+        image = image.transpose(TURNS[orientation])
     pixels = np.asarray(image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels

@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from residua.data.folders import SUFFIXES
 from residua.data.listing import WHOLE, Entry, Listing, amount
+from residua.data.walking import SUFFIXES
 from residua.errors import BadData, MissingExtra
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
@@ -17,8 +17,8 @@ _PATH_NAMES = [
     *("image", "image_path", "imagepath", "img", "img_path", "picture"),
 ]
 _LABEL_NAMES = ["label", "labels", "class", "class_name", "classname", "category", "target", "y", "species"]
-_SPLIT_COLUMNS = ["split", "subset", "set", "fold", "partition"]
-_SPLITS = {
+SPLIT_COLUMNS = ["split", "subset", "set", "fold", "partition"]
+SPLITS = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -26,10 +26,10 @@ _SPLITS = {
     "validation": "val",
     "dev": "val",
 }
-_SPLITS |= {"test": "test", "testing": "test"}
+SPLITS |= {"test": "test", "testing": "test"}
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """The columns by name, and what a user calls row i: its line in a text file, its row in a Parquet file."""
 
     columns: list[str]
@@ -44,8 +44,7 @@ def list_table(path: Path) -> Listing:
         BadData: it is no table, or its columns cannot be told apart.
         MissingExtra: a Parquet table without pyarrow.
     """
-    table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
-    table, columns, notes = _columns(path, table)
+    table, columns, notes = _columns(path, read_table(path))
     problems: list[str] = []
     missing: dict[str, str] = {}
     entries: dict[str, list[Entry]] = {}
@@ -60,10 +59,10 @@ def list_table(path: Path) -> Listing:
         split = WHOLE
         if columns.split is not None:
             written = row[columns.split].strip()
-            if written.casefold() not in _SPLITS:
+            if written.casefold() not in SPLITS:
                 problems.append(f"{place} says split '{written}'; the splits are train, val and test")
                 continue
-            split = _SPLITS[written.casefold()]
+            split = SPLITS[written.casefold()]
         entries.setdefault(split, []).append(Entry(name, label))
         if not (path.parent / name).exists():
             missing[name] = f"there is no such file ({place} of {path.name})"
@@ -84,36 +83,46 @@ def list_table(path: Path) -> Listing:
     )
 
 
+def read_table(path: Path) -> Table:
+    """Return the cells of a table.
+
+    Raises:
+        BadData: it is no table.
+        MissingExtra: a Parquet table without pyarrow.
+    """
+    return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
+
+
 class _Columns(NamedTuple):
     path: int
     label: int
     split: int | None
 
 
-def _columns(path: Path, table: _Table) -> tuple[_Table, _Columns, tuple[str, ...]]:
+def _columns(path: Path, table: Table) -> tuple[Table, _Columns, tuple[str, ...]]:
     """Find the columns by their names, or where one name only is missing, by what they hold."""
     notes: list[str] = []
     if any(_is_picture(cell) for cell in table.columns):
         count = len(table.columns)
         names = [f"column {number}" for number in range(1, count + 1)]
-        table = _Table(names, [table.columns, *table.rows], ["line 1", *table.places])
+        table = Table(names, [table.columns, *table.rows], ["line 1", *table.places])
         notes.append(f"{path.name} has no header line: its first line is read as a picture")
     if not table.rows:
         raise BadData(f"{path} has a header and nothing below it; it needs a line for each picture")
     folded = [name.strip().casefold().replace(" ", "_") for name in table.columns]
-    split = next((folded.index(name) for name in _SPLIT_COLUMNS if name in folded), None)
-    if split is not None and not _holds_splits(table, split):
+    split = next((folded.index(name) for name in SPLIT_COLUMNS if name in folded), None)
+    if split is not None and not holds_splits(table, split):
         split = None
     paths = next(
         (
             folded.index(name)
             for name in _PATH_NAMES
-            if name in folded and _holds_paths(table, folded.index(name))
+            if name in folded and holds_paths(table, folded.index(name))
         ),
         None,
     )
     if paths is None:
-        held = [column for column in range(len(folded)) if _holds_paths(table, column)]
+        held = [column for column in range(len(folded)) if holds_paths(table, column)]
         if len(held) != 1:
             raise _unclear(path, table, "of the paths", "path", held)
         paths = held[0]
@@ -135,23 +144,25 @@ def _is_picture(cell: str) -> bool:
     return PurePath(cell.strip()).suffix.lower() in SUFFIXES
 
 
-def _holds_paths(table: _Table, column: int) -> bool:
+def holds_paths(table: Table, column: int) -> bool:
+    """Return whether most of a column names pictures."""
     cells = [row[column] for row in table.rows[:100] if len(row) > column]
     return bool(cells) and sum(map(_is_picture, cells)) * 2 > len(cells)
 
 
-def _holds_splits(table: _Table, column: int) -> bool:
+def holds_splits(table: Table, column: int) -> bool:
+    """Return whether most of a column names splits."""
     cells = [row[column].strip().casefold() for row in table.rows[:100] if len(row) > column]
-    return bool(cells) and sum(cell in _SPLITS for cell in cells) * 2 > len(cells)
+    return bool(cells) and sum(cell in SPLITS for cell in cells) * 2 > len(cells)
 
 
-def _unclear(path: Path, table: _Table, what: str, name: str, held: list[int]) -> BadData:
+def _unclear(path: Path, table: Table, what: str, name: str, held: list[int]) -> BadData:
     columns = ", ".join(repr(table.columns[column]) for column in held or range(len(table.columns)))
     count = "none of its columns reads like that" if not held else f"it could be any of {len(held)}"
     return BadData(f"{path} has no column {what} that is told by name: {count} ({columns}); call it '{name}'")
 
 
-def _read_text(path: Path) -> _Table:
+def _read_text(path: Path) -> Table:
     """Read a CSV or TSV file; an Excel byte-order mark and a semicolon or tab between the cells are taken too."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -166,10 +177,10 @@ def _read_text(path: Path) -> _Table:
         raise BadData(f"{path} cannot be read as a table: line {reader.line_num}: {error}") from error
     if len(lines) < 1:
         raise BadData(f"{path} is empty; it needs a header line, then a line for each picture")
-    return _Table(lines[0][0], [row for row, _ in lines[1:]], [place for _, place in lines[1:]])
+    return Table(lines[0][0], [row for row, _ in lines[1:]], [place for _, place in lines[1:]])
 
 
-def _read_parquet(path: Path) -> _Table:
+def _read_parquet(path: Path) -> Table:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
@@ -183,6 +194,6 @@ def _read_parquet(path: Path) -> _Table:
         for name in content.column_names
     ]
     rows = [tuple(row) for row in zip(*columns, strict=True)]
-    return _Table(
+    return Table(
         list(content.column_names), list(chain(rows)), [f"row {number}" for number in range(1, len(rows) + 1)]
     )

@@ -14,7 +14,7 @@ from residua.exam.observation import Observation
 from residua.exam.observe import observe
 from residua.exam.probe import ProbeRow, probe
 from residua.exam.rules import RULES
-from residua.exam.verdict import Verdict, drop, probability, rates, verdict
+from residua.exam.verdict import Verdict, learned, nowhere, probability, rates, verdict
 from residua.look import Examples, Loss
 
 Depth = Literal["still", "probe"]
@@ -68,14 +68,19 @@ def diagnose(
         BadInput: the model cannot take the batch, or cannot be copied.
     """
     seen = observe(model, batch, loss=loss, optimizer=optimizer)
-    found = features(seen)
     probed: tuple[ProbeRow, ...] = ()
     if depth == "probe" and seen.coherence is not None:
         probed = probe(model, batch, loss=loss, optimizer=optimizer)
+    return judge(seen, probed)
+
+
+def judge(seen: Observation, probed: tuple[ProbeRow, ...]) -> Diagnosis:
+    """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
+    found = features(seen)
     ruled = [cause for rule in RULES for cause in rule(seen)]
-    if probed and drop(probed) >= REFUTES:
+    if probed and learned(probed) >= REFUTES:
         ruled = [replace(cause, harm=0.0) if cause.symptom else cause for cause in ruled]
-    named = ranked([*ruled, *rates(probed)])
+    named = ranked([*ruled, *rates(probed), *nowhere(probed)])
     likely = probability(found, probed, named)
     return Diagnosis(
         verdict=verdict(likely),

@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from residua.errors import BadInput
 from residua.exam.asking import ask, describe_inputs, describe_targets
+from residua.exam.few import few
 from residua.exam.observation import Layer, Norm, Observation, Optimisation, Outputs, Weight
 from residua.exam.waking import woken
 from residua.exam.wiring import wiring
@@ -29,10 +30,15 @@ from residua.look import (
     untouched,
     visit,
 )
+from residua.look.gradients import norm
 from residua.parts import Join
 
 ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.Sigmoid: (0.03, 0.97)}
 """Beyond these values the slope is under 6 % (tanh) or 12 % of the largest (sigmoid)."""
+SHARE = 0.01
+"""Of the loss, what the step takes that asks whether the gradient still holds after it."""
+SHORTEST, LONGEST = 1e-6, 0.03
+"""Of the norm of all weights: a shorter step is lost in rounding, a longer one is none within a neighbourhood."""
 
 
 def observe(
@@ -50,35 +56,27 @@ def observe(
         BadInput: the model cannot take the batch, or the loss not what it gives.
     """
     inputs, targets = batch
-    few = first(batch)
-    outputs = forward(model, few[0])
-    refuse_loss(loss, outputs, few[1])
+    chosen = few(model, batch)
+    outputs = forward(model, chosen[0])
+    refuse_loss(loss, outputs, chosen[1])
     kind = describe_targets(targets, outputs)
-    awake, _ = woken(model, few, loss)
-    back = differentiated(awake, few, loss)
-    parts = observed_parts(awake, few[0])
+    awake, _ = woken(model, chosen, loss)
+    back = differentiated(awake, chosen, loss)
+    parts = observed_parts(awake, chosen[0])
     return Observation(
         training=model.training,
-        samples=len(few[0]),
+        samples=len(chosen[0]),
         inputs=describe_inputs(inputs, targets, kind=kind.kind),
         targets=kind,
-        outputs=describe_outputs(model, few[0], outputs),
-        loss=ask(loss, outputs, few[1]),
+        outputs=describe_outputs(model, chosen[0], outputs),
+        loss=ask(loss, outputs, chosen[1]),
         layers=layers(awake, parts, back),
         weights=weights(model, back, optimizer),
         norms=norms(model, parts),
-        wiring=wiring(model, few[0]),
-        coherence=followed(awake, few, loss, back),
+        wiring=wiring(model, chosen[0]),
+        coherence=followed(awake, chosen, loss, back),
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
-
-
-def first(batch: Examples) -> Examples:
-    """Return as many samples as the passes over the network are worth: fewer of larger pictures."""
-    inputs, targets = batch
-    pixels = math.prod(inputs.shape[2:]) if inputs.ndim == 4 else 1
-    count = 64 if pixels <= 64**2 else 32 if pixels <= 128**2 else 8
-    return inputs[:count], targets[:count]
 
 
 def forward(model: nn.Module, inputs: Tensor) -> Tensor:
@@ -126,10 +124,20 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward
 
 
 def followed(model: nn.Module, examples: Examples, loss: Loss, back: Backward) -> Coherence | None:
-    """Return whether the gradient survives a tiny step; None where there is none to follow."""
-    if not any(gradient is not None and bool(gradient.any()) for gradient in back.gradients.values()):
+    """Return whether the gradient survives a small step; None where there is none to follow.
+
+    The step would take `SHARE` off the loss if the gradient stayed as it is: one measure for networks of all depths and
+    sizes, where a step of one length is tiny to one and a leap to another.
+    """
+    found = [gradient for gradient in back.gradients.values() if gradient is not None and gradient.any()]
+    if not found:
         return None
-    return coherence(model, examples, loss=loss, known=back.gradients)
+    with untouched(model), torch.no_grad():
+        value = abs(loss(model(examples[0]), examples[1]).item())
+    weights = norm(p.detach() for p in model.parameters() if p.is_floating_point())
+    length = SHARE * value / (norm(found) * weights)
+    step = min(LONGEST, max(SHORTEST, length)) if math.isfinite(length) else SHORTEST
+    return coherence(model, examples, loss=loss, step=step, known=back.gradients)
 
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:

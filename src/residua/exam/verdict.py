@@ -34,7 +34,7 @@ PROBED: Final[Mapping[str, float]] = {
     "similarity": 3.374,
     "rank": 0.9324,
     "spread": -0.31,
-    "drop": 2.536,
+    "learned": 2.536,
 }
 LIKELY: Final = 0.6
 UNLIKELY: Final = 0.3
@@ -51,7 +51,7 @@ def probability(found: Features, probed: Sequence[ProbeRow], causes: Iterable[Ca
     """
     values = asdict(found)
     if probed:
-        values["drop"] = drop(probed)
+        values["learned"] = learned(probed)
     weights = PROBED if probed else STILL
     score = weights[INTERCEPT] + sum(
         weight * values[name] for name, weight in weights.items() if name != INTERCEPT
@@ -60,10 +60,10 @@ def probability(found: Features, probed: Sequence[ProbeRow], causes: Iterable[Ca
     return left / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
 
-def drop(probed: Sequence[ProbeRow]) -> float:
-    """Return the share of the loss that went in the probe: at the optimiser's own rate, or at the best of several."""
-    own = [row.drop for row in probed if row.factor == 1]
-    return own[0] if own else max(row.drop for row in probed)
+def learned(probed: Sequence[ProbeRow]) -> float:
+    """Return what the probe learned from its inputs: at the optimiser's own rate, or in the best of several ways."""
+    own = [row.learned for row in probed if row.factor == 1]
+    return own[0] if own else max(row.learned for row in probed)
 
 
 def verdict(likely: float) -> Verdict:
@@ -75,6 +75,23 @@ def verdict(likely: float) -> Verdict:
     if likely >= LIKELY:
         return "trains"
     return "slow" if likely >= UNLIKELY else "does not train"
+
+
+NOWHERE: Final = 0.02
+"""Share of the loss below which the steps of a probe have led nowhere."""
+
+
+def nowhere(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
+    """Find a network whose loss no rate of a probe takes anything off."""
+    if probed and all(row.drop < NOWHERE for row in probed):
+        tried = ", ".join(f"{row.kind} {row.lr:g}" for row in probed)
+        yield Cause(
+            name="steps lead nowhere",
+            evidence=f"{probed[0].steps} steps take under {100 * NOWHERE:.0f} % off the loss of one batch, with each "
+            f"of {tried}",
+            harm=0.5,
+            symptom=True,
+        )
 
 
 def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:

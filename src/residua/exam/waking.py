@@ -1,7 +1,8 @@
 """Networks that begin at zero on purpose are looked at as they are after their first steps.
 
 A head or a branch that begins at zero lets no gradient past it, and its network trains all the same: the zero
-itself has a gradient, and after one step it is zero no more. What has no gradient either stays asleep.
+itself has a gradient, and after one step it is zero no more. What has no gradient either stays asleep. So it is with
+scales that begin next to zero (LayerScale, Touvron et al. 2021, arXiv:2103.17239).
 """
 
 import copy
@@ -18,6 +19,8 @@ ROUNDS = 4
 """A zero behind a zero wakes one step later."""
 SIZE = 0.1
 """Root mean square of a scale that has woken; a kernel's is that over the root of its fan-in."""
+SMALL = 1e-3
+"""A scale that begins below this in all channels is meant to wake."""
 
 
 def duplicate(model: nn.Module) -> nn.Module:
@@ -61,12 +64,22 @@ def woken(model: nn.Module, examples: Examples, loss: Loss) -> tuple[nn.Module, 
 
 
 def sleeping(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the matrices and scales that are all zero; biases may begin at zero."""
+    """Return the matrices and scales that are all zero, and scales next to it; biases may begin at zero."""
     return {
         name: parameter
         for name, parameter in model.named_parameters()
-        if parameter.is_floating_point() and not name.endswith("bias") and not parameter.any()
+        if parameter.is_floating_point()
+        and not name.endswith("bias")
+        and (not parameter.any() or next_to_zero(parameter))
     }
+
+
+def next_to_zero(scale: nn.Parameter) -> bool:
+    """Return whether a parameter is a scale that begins at one small value in all of its channels."""
+    if sum(side > 1 for side in scale.shape) > 1:
+        return False
+    least, most = torch.aminmax(scale.detach())
+    return bool(least == most) and 0 < most.item() < SMALL
 
 
 def wanted(weight: Tensor) -> float:

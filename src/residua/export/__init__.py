@@ -2,7 +2,8 @@
 
 from residua.export.bundle import Card, Form, Precision
 from residua.export.job import Exported, Wanted, export, export_model
-from residua.export.verify import HeldOut, Verification
+from residua.export.pictures import HeldOut
+from residua.export.verify import Verification
 
 __all__ = [
     "Card",

@@ -2,20 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import final
 
 import torch
 from torch import Tensor
 
-from residua.data import Picture
+from residua.data import Picture, Preprocess
+from residua.data.masks import MaskPreprocess
 from residua.data.preprocess import with_channels
-from residua.export.job import as_tensor
+from residua.export.pictures import as_bytes, as_tensor
 from residua.export.program import Program
+from residua.nets.spec import stride
+from residua.parts import Part
 from residua.training import Prediction
-from residua.training.predict import answered, listed_all
+from residua.training.files import listed
+from residua.training.predict import answered, as_named
+from residua.training.segmenter import Segmenter
 
 
 def logits(program: Program, pictures: Sequence[Picture]) -> list[Tensor]:
-    """Return the logits of each picture: classes, or for a network of every pixel classes × height × width.
+    """Return the logits of each picture.
 
     Pictures of one size go through the program together.
 
@@ -36,15 +42,22 @@ def logits(program: Program, pictures: Sequence[Picture]) -> list[Tensor]:
 
 def prepared(program: Program, picture: Picture) -> Tensor:
     """Return the bytes of a picture as the program takes them: cut and resized, unless it does that itself."""
-    card = program.card
-    if card.inside or card.segments:
-        return as_tensor(with_channels(picture, card.preprocess.channels))
-    return card.preprocess.pixels(picture)
+    preprocess = of_classes(program)
+    if program.card.inside:
+        return as_tensor(with_channels(picture, preprocess.channels))
+    return preprocess.pixels(picture)
 
 
 def as_input(program: Program, pixels: Tensor) -> Tensor:
     """Return a batch of bytes as the program takes it: normalised, unless it does that itself."""
-    return pixels if program.card.inside else program.card.preprocess.normalise(pixels)
+    return pixels if program.card.inside else of_classes(program).normalise(pixels)
+
+
+def of_classes(program: Program) -> Preprocess:
+    """Return the preprocessing of a program that says one class of each picture."""
+    preprocess = program.card.preprocess
+    assert isinstance(preprocess, Preprocess), "asked of a network that says one class of each pixel"
+    return preprocess
 
 
 def predict(
@@ -59,7 +72,37 @@ def predict(
     def ask(pictures: Sequence[Picture]) -> Tensor:
         return torch.stack(logits(program, pictures)).softmax(1)
 
-    model = program.card.model
-    return answered(
-        ask, listed_all(files, top), classes=model.classes, side=model.preprocess.read_side, top=top
+    paths = [path for file in as_named(files, top) for path in listed(file)]
+    side = of_classes(program).read_side
+    return answered(ask, paths, classes=program.card.model.classes, side=side, top=top)
+
+
+@final
+class Running(Part):
+    """A loaded program as a part, for what takes a network: from normalised pictures to logits."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.program = program
+
+    def forward(self, x: Tensor) -> Tensor:
+        card = self.program.card
+        if card.inside:
+            assert isinstance(card.preprocess, MaskPreprocess)
+            x = as_bytes(x, card.preprocess)
+        return self.program(x)
+
+
+def segmenter_of(program: Program) -> Segmenter:
+    """Return what answers for pictures of any size from a program that says one class of each pixel."""
+    card = program.card
+    assert isinstance(card.preprocess, MaskPreprocess), (
+        "asked of a network that says one class of each picture"
+    )
+    return Segmenter(
+        network=Running(program),
+        preprocess=card.preprocess,
+        classes=len(card.model.classes),
+        stride=stride(card.model.spec),
+        device=torch.device("cpu"),
     )

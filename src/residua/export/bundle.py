@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, final
 
 import msgspec
 
 from residua.data import Preprocess
+from residua.data.masks import MaskPreprocess
 from residua.errors import BadRun
-from residua.nets.spec import UNetSpec
 from residua.runs import ModelCard
+from residua.runs.model import MaskModelCard
 
 Precision = Literal["fp32", "bf16", "int8"]
 Form = Literal["onnx", "openvino", "pt2", "safetensors"]
@@ -25,7 +27,9 @@ KEY: Final = "residua"
 """Under which the card stands in the metadata of a file, whatever its form."""
 
 
-class Card(msgspec.Struct, frozen=True, kw_only=True):
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
     """What an exported file says of itself.
 
     Attributes:
@@ -34,17 +38,17 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         inside: whether the preprocessing is part of the program, which then takes pictures of bytes of any size.
     """
 
-    model: ModelCard
+    model: ModelCard | MaskModelCard
     precision: Precision = "fp32"
     inside: bool = False
 
     @property
     def segments(self) -> bool:
         """Whether it answers for every pixel."""
-        return isinstance(self.model.spec, UNetSpec)
+        return isinstance(self.model, MaskModelCard)
 
     @property
-    def preprocess(self) -> Preprocess:
+    def preprocess(self) -> Preprocess | MaskPreprocess:
         """From a picture to what the network inside takes."""
         return self.model.preprocess
 
@@ -70,12 +74,21 @@ def metadata(card: Card) -> dict[str, str]:
 def taken(card: Card) -> str:
     """Return in words what the program takes."""
     preprocess = card.preprocess
-    colours = "RGB" if preprocess.channels == 3 else "grey"
-    side = "height x width" if card.segments or card.inside else f"{preprocess.size} x {preprocess.size}"
+    colours = {1: "grey", 3: "RGB"}.get(preprocess.channels, f"{preprocess.channels} channels")
+    free = card.inside or isinstance(preprocess, MaskPreprocess)
+    side = "height x width"
+    if isinstance(preprocess, Preprocess) and not free:
+        side = f"{preprocess.size} x {preprocess.size}"
     shape = f"batch x {preprocess.channels} x {side}"
     if card.inside:
         return f"{shape}, {colours}, uint8 as in a picture"
     return f"{shape}, {colours}, float32: pixels / 255, less mean, divided by std"
+
+
+class _Kind(msgspec.Struct):
+    model: dict[str, Any]
+    precision: Precision = "fp32"
+    inside: bool = False
 
 
 def read_card(found: Mapping[str, str], path: Path) -> Card:
@@ -89,8 +102,14 @@ def read_card(found: Mapping[str, str], path: Path) -> Card:
             f"{path} says nothing of its classes and its preprocessing: `residua export` did not write it"
         )
     try:
-        return msgspec.json.decode(found[KEY], type=Card)
-    except msgspec.DecodeError as error:
+        kind = msgspec.json.decode(found[KEY], type=_Kind)
+        model: ModelCard | MaskModelCard
+        if kind.model.get("task") == "segmentation":
+            model = msgspec.convert(kind.model, MaskModelCard)
+        else:
+            model = msgspec.convert(kind.model, ModelCard)
+        return Card(model=model, precision=kind.precision, inside=kind.inside)
+    except msgspec.MsgspecError as error:
         raise BadRun(f"{path} cannot be read: {error}; export it again with this version") from error
 
 

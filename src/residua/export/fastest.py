@@ -20,9 +20,10 @@ from residua.export.program import Program
 from residua.export.torch_program import as_program
 from residua.export.verify import milliseconds
 from residua.files import reading
-from residua.runs import ModelCard, load_model, read_json, write_json
+from residua.runs import load_model, read_json, write_json
 from residua.runs.environment import processor
 from residua.runs.folder import RUNS
+from residua.runs.model import read_card
 from residua.training.processor import open_device
 
 RECORD: Final = "fastest.json"
@@ -101,7 +102,7 @@ def of_run(folder: Path, device: torch.device) -> list[Candidate]:
     """Return the network of a run in PyTorch, and what was exported of it in float32 since it was last trained."""
 
     def plain() -> Program:
-        card = Card(model=read_json(folder / "model.json", ModelCard))
+        card = Card(model=read_card(folder / "model.json"))
         return as_program(load_model(folder).network, card, device)
 
     found = [Candidate("the run in PyTorch", plain)]

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Final, assert_never, final
 
 import msgspec
-import numpy as np
 import torch
 from torch import Tensor
 
-from residua.data import Picture, Split
-from residua.data.preprocess import with_channels
-from residua.data.source import evenly
+from residua.data.masks import MaskPreprocess
 from residua.errors import BadInput, BadRun
 from residua.export.bundle import SUFFIXES, Card, Form, Precision, form_of
 from residua.export.onnx_program import OnnxProgram, quantise, write_onnx
 from residua.export.openvino_program import OpenVinoProgram, has_bfloat16, write_openvino
+from residua.export.pictures import HeldOut, gathered, own_split
 from residua.export.program import Program
 from residua.export.torch_program import (
     as_described,
@@ -29,16 +27,15 @@ from residua.export.torch_program import (
     write_pt2,
     write_safetensors,
 )
-from residua.export.verify import HeldOut, Verification, judge, verify
+from residua.export.verify import Verification, judge, verify
 from residua.files import writing
 from residua.nets.network import Network
 from residua.runs import Model, load_model, open_run, read_json, write_json
 from residua.runs.model import card_of
-from residua.training.recall import own_split
 
 FOLDER: Final = "export"
 RECORD: Final = "exports.json"
-CALIBRATION, HELD_OUT, BATCH = 256, 1000, 16
+CALIBRATION, HELD_OUT = 256, 1000
 CPU: Final = torch.device("cpu")
 
 REFUSED: Final = {
@@ -114,14 +111,17 @@ def export(
     refuse_what_no_runtime_has(wanted)
     opened = open_run(run)
     model = load_model(opened.folder)
-    held_out, _ = own_split(opened, data, None, model)
-    training, _ = own_split(opened, data, "train", model)
+    if wanted.inside and isinstance(model.preprocess, MaskPreprocess) and model.preprocess.scale < 1:
+        raise BadInput(
+            f"--inside: {model.name} sees pictures reduced to {model.preprocess.scale:g}; leave it out"
+        )
+    held_out, training = own_split(opened, data, None), own_split(opened, data, "train")
     path = to or opened.folder / FOLDER / file_name(model, wanted)
     done = export_model(
         model,
         wanted,
-        held_out=gathered(model, held_out, HELD_OUT, inside=wanted.inside),
-        calibration=gathered(model, training, CALIBRATION, inside=wanted.inside).given,
+        held_out=gathered(held_out, model.preprocess, HELD_OUT, inside=wanted.inside),
+        calibration=gathered(training, model.preprocess, CALIBRATION, inside=wanted.inside).given,
         path=path,
     )
     if to is None:
@@ -211,10 +211,14 @@ def write(path: Path, network: Network, wanted: Wanted, card: Card, calibration:
 
 def example(card: Card) -> Tensor:
     """Return a batch as the program will take it; a side that may change has a length of its own."""
-    channels, size = card.preprocess.channels, card.preprocess.size
-    if card.inside:
-        return torch.zeros(2, channels, size + 6, size + 10, dtype=torch.uint8)
-    return torch.zeros(2, channels, size, size + 16 if card.segments else size)
+    preprocess = card.preprocess
+    if isinstance(preprocess, MaskPreprocess):
+        height, width = preprocess.crop
+        shape = (2, preprocess.channels, height, width + 16)
+    else:
+        more = (6, 10) if card.inside else (0, 0)
+        shape = (2, preprocess.channels, preprocess.size + more[0], preprocess.size + more[1])
+    return torch.zeros(shape, dtype=torch.uint8 if card.inside else torch.float32)
 
 
 def load(path: Path, device: torch.device) -> Program:
@@ -237,35 +241,6 @@ def load(path: Path, device: torch.device) -> Program:
             raise BadRun(f"{path} is no exported file; their names end in {', '.join(SUFFIXES)}")
         case form:
             assert_never(form)
-
-
-def gathered(model: Model, split: Split, most: int, *, inside: bool) -> HeldOut:
-    """Return pictures of a split, spread over all of it, as a program takes them and as the network does.
-
-    Raises:
-        UnreadablePicture: one cannot be read.
-    """
-    preprocess = model.preprocess
-    groups: dict[tuple[int, ...], list[tuple[Tensor, Tensor, int]]] = {}
-    for index in evenly(len(split), most):
-        picture = split.read(index, side=preprocess.read_side)
-        seen = preprocess.pixels(picture)
-        given = as_tensor(with_channels(picture, preprocess.channels)) if inside else seen
-        groups.setdefault(tuple(given.shape), []).append((given, seen, int(split.labels[index])))
-    given_batches, normalised, labels = [], [], []
-    for group in sorted(groups.values(), key=len, reverse=True):  # the first batch is timed: a full one
-        for start in range(0, len(group), BATCH):
-            batch = group[start : start + BATCH]
-            ready = preprocess.normalise(torch.stack([seen for _, seen, _ in batch]))
-            given_batches.append(torch.stack([given for given, _, _ in batch]) if inside else ready)
-            normalised.append(ready)
-            labels.append(torch.tensor([label for _, _, label in batch]))
-    return HeldOut(given_batches, normalised, torch.cat(labels))
-
-
-def as_tensor(picture: Picture) -> Tensor:
-    """Return a picture as channels × height × width."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
 
 def keep_record(path: Path, done: Exported) -> None:

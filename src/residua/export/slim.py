@@ -19,14 +19,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from residua.data import Split
+from residua.data.masks import MaskSplit
 from residua.errors import BadInput
 from residua.export.bundle import Card
-from residua.export.job import gathered
+from residua.export.pictures import HeldOut, gathered, own_split
 from residua.export.torch_program import as_program
-from residua.export.verify import HeldOut, timed_together
+from residua.export.verify import timed_together
 from residua.look import delete_each
 from residua.nets.build import build
-from residua.nets.cost import macs, parameters
+from residua.nets.cost import parameters
 from residua.nets.network import Network
 from residua.nets.spec import ResNetSpec
 from residua.parts import joins
@@ -34,7 +35,6 @@ from residua.runs import Model, Run, load_model, open_run, read_json, write_json
 from residua.runs.model import card_of
 from residua.training import Recipe, Settings, train
 from residua.training.plan import Tell
-from residua.training.recall import own_split
 from residua.training.record import Config
 
 LOOKED_AT: Final = 512
@@ -120,8 +120,8 @@ def slim(
     opened = open_run(run)
     model, recipe = load_model(opened.folder), read_json(opened.config, Config).config
     count = blocks_to_remove(model.network, keep)
-    training, _ = own_split(opened, data, "train", model)
-    seen = gathered(model, training, LOOKED_AT, inside=False)
+    training = own_split(opened, data, "train")
+    seen = gathered(training, model.preprocess, LOOKED_AT)
     pruned = without_the_cheapest(model.network, seen, count, tell)
     smaller = replace(model, name=f"{model.name}-slim", network=pruned.network)
     settings = brief(recipe, epochs)
@@ -130,7 +130,7 @@ def slim(
         settings = replace(settings, model=spec, weights=weights)
         name = str(to or opened.folder.with_name(f"{opened.folder.name}-slim"))
         done, _ = train(data or recipe.data, settings, run=name, exam=False, tell=tell)
-    held_out, _ = own_split(opened, data, None, model)
+    held_out = own_split(opened, data, None)
     assert settings.epochs is not None
     found = compared(model, smaller, load_model(done.folder), held_out, pruned.removed, settings.epochs)
     write_json(done.folder / RECORD, found)
@@ -278,12 +278,12 @@ def compared(
     before: Model,
     untrained: Model,
     after: Model,
-    held_out: Split,
+    held_out: Split | MaskSplit,
     removed: tuple[tuple[str, float], ...],
     epochs: int,
 ) -> Slimmed:
     """Measure both networks on the pictures that were held out, and the time of both by turns."""
-    seen = gathered(before, held_out, len(held_out), inside=False)
+    seen = gathered(held_out, before.preprocess, len(held_out))
     programs = [as_program(model.network, Card(model=card_of(model, {})), CPU) for model in (before, after)]
     images = seen.normalised[0]
     times = timed_together(programs[0], programs[1], images, images)
@@ -300,12 +300,12 @@ def compared(
 
 def size_of(model: Model, seen: HeldOut, milliseconds: float) -> Size:
     """Return what a model costs and does."""
-    spec, preprocess = model.network.spec, model.preprocess
+    spec = model.network.spec
     assert isinstance(spec, ResNetSpec)
     return Size(
         blocks=sum(spec.depths),
         parameters=parameters(model.network),
-        macs=macs(model.network, in_channels=preprocess.channels, image_size=preprocess.size),
+        macs=card_of(model, {}).macs,
         milliseconds=milliseconds,
         accuracy=accuracy(model.network, seen),
     )

@@ -71,7 +71,7 @@ def as_described(network: nn.Module, card: Card) -> nn.Module:
     """Put around a network what its card says: a precision, and the preprocessing."""
     if card.precision == "bf16":
         network = Cast(network, torch.bfloat16)
-    return Inside(network, card.preprocess, whole=card.segments).eval() if card.inside else network
+    return Inside(network, card.preprocess).eval() if card.inside else network
 
 
 def write_pt2(path: Path, network: nn.Module, example: Tensor, card: Card, *, free: tuple[int, ...]) -> None:

@@ -1,9 +1,8 @@
 """An exported file, run in its own runtime on pictures that were held out, beside the network it was made from."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, final
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 import torch
@@ -11,6 +10,8 @@ from torch import Tensor
 
 from residua.errors import BadExport
 from residua.export.bundle import Precision
+from residua.export.pictures import HeldOut
+from residua.types import VOID
 
 LIMITS: Final[dict[Precision, float]] = {"fp32": 1e-3, "bf16": 0.3, "int8": 0.9}
 """The largest difference of a probability that is only rounding; of int8 the accuracy is the judge."""
@@ -58,16 +59,6 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         return self.milliseconds_before / self.milliseconds
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Batches of pictures as a program takes them, as the network does, and what they are."""
-
-    given: Sequence[Tensor]
-    normalised: Sequence[Tensor]
-    labels: Tensor
-
-
 def verify(program: Answer, network: Answer, held_out: HeldOut, *, runtime: str) -> Verification:
     """Run both on the same pictures and time both; nothing is judged yet."""
     with torch.inference_mode():
@@ -76,7 +67,7 @@ def verify(program: Answer, network: Answer, held_out: HeldOut, *, runtime: str)
         difference = (before.softmax(1) - after.softmax(1)).abs().max().item()
         guesses, wanted = after.argmax(1), before.argmax(1)
         earlier, now = timed_together(network, program, held_out.normalised[0], held_out.given[0])
-    known = held_out.labels != IGNORED
+    known = held_out.labels != VOID
     count = int(known.sum())
     return Verification(
         pictures=len(before),
@@ -89,10 +80,6 @@ def verify(program: Answer, network: Answer, held_out: HeldOut, *, runtime: str)
         milliseconds=now,
         runtime=runtime,
     )
-
-
-IGNORED: Final = 255
-"""A label that nothing is measured at."""
 
 
 def judge(found: Verification, *, precision: Precision, inside: bool, points: float) -> None:

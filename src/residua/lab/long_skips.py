@@ -19,8 +19,7 @@ from residua.lab.seeds import seeded, spread
 from residua.look import Examples, Silent, rewired
 from residua.nets.build import build
 from residua.nets.spec import UNetSpec
-from residua.objective.segment import (
-    Masks,
+from residua.objective import (
     boundary_overlap,
     boundary_width,
     pixel_confusion,
@@ -28,7 +27,7 @@ from residua.objective.segment import (
     region_overlap,
 )
 from residua.parts import joins
-from residua.types import Images
+from residua.types import Images, Masks
 
 Skips = Literal["concat", "none"]
 KINDS: tuple[Skips, ...] = ("concat", "none")

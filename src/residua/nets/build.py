@@ -11,7 +11,8 @@ from residua.nets.network import Network, refuse_misfit
 from residua.nets.plain import plain
 from residua.nets.presets import spec as spec_named
 from residua.nets.resnet import resnet
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec
+from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
+from residua.nets.tiramisu import tiramisu
 from residua.nets.unet import unet
 
 
@@ -54,6 +55,8 @@ def build(
             built = densenet(spec)
         case UNetSpec():
             built = unet(spec)
+        case TiramisuSpec():
+            built = tiramisu(spec)
         case _:
             assert_never(spec)
     initialise(built)

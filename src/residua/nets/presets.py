@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from residua.errors import UnknownName
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec
+from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -40,6 +40,8 @@ WIDE = "Zagoruyko & Komodakis 2016, 1605.07146"
 SKIP = "De & Smith 2020, 2002.10444"
 HUANG = "Huang et al. 2016, 1608.06993"
 UNET = "Ronneberger et al. 2015, 1505.04597"
+ZHANG = "Zhang et al. 2017, 1711.10684"
+JEGOU = "Jégou et al. 2017, 1611.09326"
 
 
 def vgg(*repeats: int, norm: bool = False) -> PlainSpec:
@@ -122,6 +124,11 @@ def cifar_densenet_bc(depth: int, growth: int) -> DenseNetSpec:
     return DenseNetSpec(depths=(n, n, n), growth=growth, stem="cifar", stem_width=2 * growth, classes=10)
 
 
+def tiramisu(*depths: int, growth: int) -> TiramisuSpec:
+    """Return a fully convolutional DenseNet with so many layers at each size, for CamVid's 11 classes."""
+    return TiramisuSpec(depths=depths, growth=growth, classes=11)
+
+
 def encoded_unet(encoder: ResNetSpec) -> UNetSpec:
     """Return a U-Net whose way down is a residual network."""
     return UNetSpec(widths=(256, 128, 64, 32, 16), norm="batch", encoder=encoder)
@@ -132,6 +139,8 @@ RESNEXT101_64 = imagenet_resnet(3, 4, 23, 3, groups=64, widen=4)
 WIDE101 = imagenet_resnet(3, 4, 23, 3, widen=2)
 RESNEXT50 = imagenet_resnet(3, 4, 6, 3, groups=32, widen=2)
 PAPER_UNET = UNetSpec(widths=(64, 128, 256, 512, 1024), in_channels=1)
+NORMED_UNET = msgspec.structs.replace(PAPER_UNET, norm="batch")
+RESIDUAL_UNET = UNetSpec(widths=(64, 128, 256, 512), block="residual", norm="batch")
 ADDITIVE_UNET = msgspec.structs.replace(PAPER_UNET, join="sum")
 RESNET18 = imagenet_resnet(2, 2, 2, 2, basic=True)
 RESNET34 = imagenet_resnet(3, 4, 6, 3, basic=True)
@@ -185,10 +194,15 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "densenet_bc250_k24": Preset(cifar_densenet_bc(250, 24), HUANG, 32, 15_324_406, 5_418_785_724),
     "densenet_bc190_k40": Preset(cifar_densenet_bc(190, 40), HUANG, 32, 25_624_430, 9_301_945_740),
     "unet": Preset(PAPER_UNET, UNET, 256, 31_030_658, 48_096_083_968),
+    "unet_bn": Preset(NORMED_UNET, UNET, 256, 31_036_546, 48_096_083_968),
     "unet_additive": Preset(ADDITIVE_UNET, UNET, 256, 27_897_218, 38_432_407_552),
     "unet_resnet18": Preset(encoded_unet(RESNET18), UNET, 256, 14_328_098, 5_390_729_216),
     "unet_resnet34": Preset(encoded_unet(RESNET34), UNET, 256, 24_436_258, 7_806_648_320),
     "unet_resnet50": Preset(encoded_unet(RESNET50), UNET, 256, 32_520_994, 10_625_220_608),
+    "resunet": Preset(RESIDUAL_UNET, ZHANG, 256, 8_047_298, 38_788_923_392),
+    "tiramisu56": Preset(tiramisu(4, 4, 4, 4, 4, 4, growth=12), JEGOU, 224, 1_375_259, 8_916_982_368),
+    "tiramisu67": Preset(tiramisu(5, 5, 5, 5, 5, 5, growth=16), JEGOU, 224, 3_460_875, 20_901_653_248),
+    "tiramisu103": Preset(tiramisu(4, 5, 7, 10, 12, 15, growth=16), JEGOU, 224, 9_318_859, 20_072_570_112),
 }
 # fmt: on
 

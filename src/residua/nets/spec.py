@@ -7,13 +7,12 @@ The names of norms, orders and shortcuts are those of `residua.parts`; they stan
 importing the parts loads PyTorch, and listing networks must not.
 """
 
-from collections.abc import Iterator
-from numbers import Integral
-from typing import Any, Literal, assert_never, get_args, get_origin, get_type_hints
+from typing import Literal, assert_never
 
 import msgspec
 
 from residua.errors import BadSpec
+from residua.nets.refusals import refuse_none, refuse_rate, refuse_unknown_words
 
 Norm = Literal["batch", "group", "none"]
 Order = Literal["original", "norm_after_sum", "relu_before_sum", "relu_preact", "full_preact"]
@@ -176,12 +175,14 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
     Attributes:
         widths: channels at each size on the way down; with an encoder, of the way up, coarse to fine.
         join: "concat" as in the paper, "sum" for additive skips, "none" to leave the skips out.
+        block: two convolutions as in the paper, or "residual": the same two with a shortcut around them.
         norm: after every convolution of the U; "none" as in the paper.
         encoder: a residual network in place of the way down.
     """
 
     widths: tuple[int, ...]
     join: Literal["concat", "sum", "none"] = "concat"
+    block: Literal["plain", "residual"] = "plain"
     norm: Norm = "none"
     encoder: ResNetSpec | None = None
     in_channels: int = 3
@@ -205,44 +206,36 @@ class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field=
             )
 
 
-Spec = PlainSpec | ResNetSpec | DenseNetSpec | UNetSpec
+class TiramisuSpec(msgspec.Struct, frozen=True, kw_only=True, tag="tiramisu", tag_field="family"):
+    """A fully convolutional DenseNet: a U-Net with a dense block at every size.
 
+    >>> stride(TiramisuSpec(depths=(4, 4, 4), growth=12))
+    4
 
-def refuse_unknown_words(spec: Spec) -> None:
-    """Raise `BadSpec` for a word that a field does not know; the type of the field lists those that it does."""
-    for name, kind in get_type_hints(type(spec)).items():
-        words, given = get_args(kind), getattr(spec, name)
-        if get_origin(kind) is Literal and given not in words:
-            raise BadSpec(f"{name}={given!r}; it must be one of {', '.join(map(repr, words))}")
-
-
-def refuse_none(spec: Spec, *names: str) -> None:
-    """Raise `BadSpec` for a count that is no whole number or below 1, in these fields and in those of every spec."""
-    for name in (*names, "in_channels", "classes"):
-        for count in counts(getattr(spec, name)):
-            if not isinstance(count, Integral):
-                raise BadSpec(f"{name} of {count!r}; it must be a whole number")
-            if count < 1:
-                raise BadSpec(f"{name} of {count}; there must be at least 1")
-
-
-def counts(value: Any) -> Iterator[Any]:
-    """Give the numbers in a field, however deep; where there is none, 0.
-
-    >>> list(counts(3)), list(counts(((8, 16), ())))
-    ([3], [8, 16, 0])
+    Attributes:
+        depths: layers of the dense block at each size, from fine to coarse; the way up repeats them.
+        growth: channels that each layer adds.
+        stem_width: channels of the first convolution.
+        dropout: after every convolution of the blocks and of the way down; the paper used 0.2.
     """
-    if isinstance(value, tuple | list):
-        for part in value or (0,):
-            yield from counts(part)
-    else:
-        yield value
+
+    depths: tuple[int, ...]
+    growth: int
+    stem_width: int = 48
+    dropout: float = 0.2
+    in_channels: int = 3
+    classes: int = 2
+
+    def __post_init__(self) -> None:
+        refuse_unknown_words(self)
+        refuse_none(self, "depths", "growth", "stem_width")
+        refuse_rate("dropout", self.dropout)
 
 
-def refuse_rate(name: str, rate: float) -> None:
-    """Raise `BadSpec` for a rate that is not a share in [0, 1)."""
-    if not 0 <= rate < 1:
-        raise BadSpec(f"{name} of {rate:g}; it is a share, at least 0 and below 1")
+Segmenting = UNetSpec | TiramisuSpec
+"""Networks that give a class for every pixel, at the size of the image."""
+
+Spec = PlainSpec | ResNetSpec | DenseNetSpec | Segmenting
 
 
 def stride(spec: Spec) -> int:
@@ -258,6 +251,8 @@ def stride(spec: Spec) -> int:
             return int(2 ** (len(spec.depths) - 1)) * (4 if spec.stem == "imagenet" else 1)
         case UNetSpec():
             return stride(spec.encoder) if spec.encoder else int(2 ** (len(spec.widths) - 1))
+        case TiramisuSpec():
+            return int(2 ** (len(spec.depths) - 1))
         case _:
             assert_never(spec)
 
@@ -279,7 +274,7 @@ def smallest(spec: Spec) -> int:
         case DenseNetSpec():
             pooled = int(2 ** (len(spec.depths) - 1))
             return stride(spec) // pooled * (pooled - 1) + 1
-        case UNetSpec():
+        case UNetSpec() | TiramisuSpec():
             return 1
         case _:
             assert_never(spec)

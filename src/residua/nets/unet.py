@@ -1,7 +1,8 @@
 """U-Net (Ronneberger et al. 2015, arXiv:1505.04597): one level around the next, joined at every size.
 
 The paper's convolutions lose their border (572 pixels in, 388 out); these keep it, so that every pixel of the
-image gets an answer.
+image gets an answer. With residual blocks in place of the double convolutions it is the residual U-Net of Zhang et
+al. 2017 (arXiv:1711.10684), here with He's original order and with the pooling of the U-Net.
 """
 
 from torch import nn
@@ -9,7 +10,7 @@ from torch import nn
 from residua.nets.network import Network
 from residua.nets.resnet import trunk
 from residua.nets.spec import ResNetSpec, UNetSpec, stride
-from residua.parts import Chain, Concat, Fitted, Norm, Sum, convolution, wired
+from residua.parts import Chain, Concat, Fitted, Sum, activation, convolution, shortcut, wired
 
 
 def unet(spec: UNetSpec) -> Network:
@@ -26,7 +27,7 @@ def unet(spec: UNetSpec) -> Network:
 def level(carried: int, widths: tuple[int, ...], spec: UNetSpec) -> Chain:
     """Return one level of the U and, inside its join, all the levels below."""
     width, *below = widths
-    encode = double(carried, width, spec.norm)
+    encode = double(carried, width, spec)
     if not below:
         return Chain(encode=encode)
     deeper = Chain(
@@ -35,7 +36,7 @@ def level(carried: int, widths: tuple[int, ...], spec: UNetSpec) -> Chain:
         up=nn.ConvTranspose2d(below[0], width, 2, stride=2),
     )
     skip, merged = joined(deeper, carried=width, learned=width, spec=spec)
-    return Chain(encode=encode, skip=skip, decode=double(merged, width, spec.norm))
+    return Chain(encode=encode, skip=skip, decode=double(merged, width, spec))
 
 
 def encoded(encoder: ResNetSpec, spec: UNetSpec) -> Chain:
@@ -45,7 +46,7 @@ def encoded(encoder: ResNetSpec, spec: UNetSpec) -> Chain:
         body, _ = climb(floors, spec.widths, spec)
         return body
     body, learned = climb(floors, spec.widths[:-1], spec)
-    return Chain(u=body, up=nn.Upsample(scale_factor=2), decode=double(learned, spec.widths[-1], spec.norm))
+    return Chain(u=body, up=nn.Upsample(scale_factor=2), decode=double(learned, spec.widths[-1], spec))
 
 
 def levels(encoder: ResNetSpec) -> list[tuple[nn.Module, int]]:
@@ -83,7 +84,7 @@ def climb(floors: list[tuple[nn.Module, int]], widths: tuple[int, ...], spec: UN
     else:
         branch = Chain(deeper=deeper, up=up)
     skip, merged = joined(branch, carried=carried, learned=learned, spec=spec)
-    return Chain(encode=encode, skip=skip, decode=double(merged, widths[-1], spec.norm)), widths[-1]
+    return Chain(encode=encode, skip=skip, decode=double(merged, widths[-1], spec)), widths[-1]
 
 
 def joined(deeper: Chain, *, carried: int, learned: int, spec: UNetSpec) -> tuple[nn.Module, int]:
@@ -97,8 +98,12 @@ def joined(deeper: Chain, *, carried: int, learned: int, spec: UNetSpec) -> tupl
             return deeper, learned
 
 
-def double(carried: int, learned: int, norm: Norm) -> Chain:
-    """Return two 3 × 3 convolutions, each with its norm and ReLU."""
-    bias = norm == "none"
+def double(carried: int, learned: int, spec: UNetSpec) -> Chain:
+    """Return two 3 × 3 convolutions, each with its norm and ReLU, or those two as a residual block."""
+    bias = spec.norm == "none"
     convolutions = [convolution(carried, learned, bias=bias), convolution(learned, learned, bias=bias)]
-    return Chain(**wired(convolutions, order="relu_before_sum", norm=norm))
+    if spec.block == "plain":
+        return Chain(**wired(convolutions, order="relu_before_sum", norm=spec.norm))
+    carry = shortcut("B", carried, learned, stride=1, norm=spec.norm)
+    block = Sum(Chain(**wired(convolutions, order="original", norm=spec.norm)), carry)
+    return Chain(sum=block, relu=activation())

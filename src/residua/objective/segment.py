@@ -8,13 +8,11 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float64, Int64, Integer
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from residua.errors import BadInput
-
-Masks = Integer[Tensor, "batch height width"]
-"""The class of each pixel."""
+from residua.types import Masks
 
 Matrix = Int64[Tensor, "classes classes"]
 Overlap = Int64[Tensor, "2 classes"]
@@ -79,21 +77,36 @@ def boundary_overlap(
     >>> boundary_overlap(square, smaller, 2, width=1)[:, 1].tolist()
     [11, 19]
     """
+    kept = torch.ones_like(truth, dtype=torch.bool) if void is None else truth != void
     if void is not None:
-        guess = guess.masked_fill(truth == void, void)
-    edges, guessed = (edge(mask, classes, width) for mask in (truth, guess))
-    shared, either = edges & guessed, edges | guessed
-    return torch.stack((shared.sum((0, 2, 3)), either.sum((0, 2, 3))))
+        guess = guess.masked_fill(~kept, void)
+    edges, guessed = near_edge(truth, width) & kept, near_edge(guess, width) & kept
+    right, wanted, given = (
+        torch.bincount(values.long(), minlength=classes)
+        for values in (truth[edges & guessed & (truth == guess)], truth[edges], guess[guessed])
+    )
+    return torch.stack((right, wanted + given - right))
 
 
-def edge(masks: Masks, classes: int, width: int) -> Tensor:
-    """Return which pixels of each class are within `width` of its edge: (batch, classes, height, width)."""
-    numbers = torch.arange(classes, device=masks.device)
-    inside: Tensor = masks[:, None] == numbers[:, None, None]
-    # A pixel is deep inside when all around it is; beyond the picture nothing is.
-    outside = F.pad((~inside).float(), [width] * 4, value=1.0)
-    near: Tensor = F.max_pool2d(outside, 2 * width + 1, stride=1)
-    return inside & near.bool()
+def near_edge(masks: Masks, width: int) -> Bool[Tensor, "batch height width"]:
+    """Return which pixels have one of another class, or the end of the picture, within `width`.
+
+    A window holds one class alone when its largest value is its smallest; both are found by rows, then by columns.
+    """
+    values = masks[:, None].float()
+    largest, smallest = (windowed(sign * values, width) * sign for sign in (1, -1))
+    inside = (largest == values) & (smallest == values)
+    deep = torch.zeros_like(inside[:, 0])
+    if min(masks.shape[-2:]) > 2 * width:
+        deep[:, width:-width, width:-width] = inside[:, 0, width:-width, width:-width]
+    return ~deep
+
+
+def windowed(values: Tensor, width: int) -> Tensor:
+    """Return the largest value within `width` of each pixel."""
+    side = 2 * width + 1
+    rows = F.max_pool2d(values, (side, 1), stride=1, padding=(width, 0))
+    return F.max_pool2d(rows, (1, side), stride=1, padding=(0, width))
 
 
 def boundary_width(height: int, width: int) -> int:

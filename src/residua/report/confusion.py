@@ -7,6 +7,7 @@ from typing import final
 from markupsafe import Markup
 
 from residua.report.folder import Evaluation
+from residua.report.mask_folder import MaskEvaluation
 from residua.report.page import fill
 
 MOST_IN_TABLE = 24
@@ -16,7 +17,7 @@ MOST_PAIRS = 12
 @final
 @dataclass(frozen=True)
 class Pair:
-    """`count` pictures of `truth`, a `share` of them all, were taken for `guess`."""
+    """`count` pictures or pixels of `truth`, a `share` of them all, were taken for `guess`."""
 
     truth: str
     guess: str
@@ -24,19 +25,24 @@ class Pair:
     share: float
 
 
-def fits_table(evaluation: Evaluation) -> bool:
+def fits_table(evaluation: Evaluation | MaskEvaluation) -> bool:
     """Return whether the classes are few enough to write every count."""
     return len(evaluation.classes) <= MOST_IN_TABLE
 
 
-def matrix(evaluation: Evaluation) -> Markup:
+def matrix(evaluation: Evaluation | MaskEvaluation) -> Markup:
     """Return the confusion matrix as a table with counts, or as a map where the classes are many.
 
-    A colour says which share of its row, the true class, a cell is: one colour for right, another for wrong.
+    A colour says which share of its row, the true class, a cell is: one colour for right, another for wrong. Of
+    pixels the share is written too, since there are millions.
     """
+    shares = isinstance(evaluation, MaskEvaluation)
     classes = evaluation.classes
     rows = [
-        (classes[truth], [_cell(classes, truth, guess, count, sum(row)) for guess, count in enumerate(row)])
+        (
+            classes[truth],
+            [_cell(classes, (truth, guess), count, sum(row), shares) for guess, count in enumerate(row)],
+        )
         for truth, row in enumerate(evaluation.confusion)
     ]
     if fits_table(evaluation):
@@ -46,7 +52,7 @@ def matrix(evaluation: Evaluation) -> Markup:
     return fill("confusion_map.html", {"size": len(classes), "rows": rows})
 
 
-def worst_pairs(evaluation: Evaluation) -> list[Pair]:
+def worst_pairs(evaluation: Evaluation | MaskEvaluation) -> list[Pair]:
     """Return the most frequent confusions, the most frequent first."""
     classes = evaluation.classes
     pairs = [
@@ -58,12 +64,16 @@ def worst_pairs(evaluation: Evaluation) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (-pair.count, -pair.share, pair.truth, pair.guess))[:MOST_PAIRS]
 
 
-def _cell(classes: list[str], truth: int, guess: int, count: int, samples: int) -> dict[str, object]:
+def _cell(
+    classes: list[str], place: tuple[int, int], count: int, samples: int, shares: bool
+) -> dict[str, object]:
+    truth, guess = place
     share = count / samples if samples else 0.0
     right = truth == guess
     return {
         "guess": guess,
         "count": count,
+        "shown": (f"{100 * share:.0f}" if share >= 0.005 else "<1") if shares else f"{count:,}",
         "right": right,
         # Rare mistakes are what a reader looks for, so their colour rises with the root of the share.
         "strength": round(100 * share if right else 20 + 80 * math.sqrt(share)),

@@ -157,7 +157,7 @@ def steps(found: Examination) -> Markup:
     def draw(figure: Figure) -> None:
         (axis,) = panels(figure, "Loss, step by step, on one batch")
         colours = (THIRD, RESIDUAL, PLAIN)
-        for row, colour in zip(found.diagnosis.probed, colours, strict=True):
+        for row, colour in zip(found.diagnosis.probed, colours, strict=False):
             lost = "" if row.finite else ", then no number any more"
             axis.plot(
                 range(len(row.losses)),
@@ -174,4 +174,8 @@ def steps(found: Examination) -> Markup:
         axis.set_ylabel("loss")
         axis.legend(loc="best")
 
-    return svg(drawn(draw, (10, 3.2)), "probe", words="the loss at each step of the probe, at three rates")
+    return svg(
+        drawn(draw, (10, 3.2)),
+        "probe",
+        words="the loss at each step of the probe, at each rate that was tried",
+    )

@@ -11,9 +11,11 @@ from typing import Any, TypeVar, final
 import msgspec
 
 from residua.errors import BadRun
+from residua.report.mask_folder import Encoding, MaskEvaluation
 from residua.runs import open_run
 
 T = TypeVar("T")
+E = TypeVar("E", bound="Evaluation | MaskEvaluation")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -35,6 +37,7 @@ class Epoch(msgspec.Struct, frozen=True):
     train_accuracy: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
+    val_mean_iou: float | None = None
     lr: float | None = None
     images_per_second: float | None = None
 
@@ -58,10 +61,13 @@ class Config(msgspec.Struct, frozen=True):
 
 
 class Split(msgspec.Struct, frozen=True):
-    """How many pictures a split has, in all and of each class."""
+    """How many pictures a split has, in all and of each class; of masks, pixels and pictures with each class."""
 
     samples: int = 0
     counts: list[int] = []
+    pixels: dict[str, int] = {}
+    void: int = 0
+    pictures: dict[str, int] = {}
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -71,6 +77,8 @@ class Data(msgspec.Struct, frozen=True):
     classes: list[str] = []
     splits: dict[str, Split] = {}
     notes: list[str] = []
+    task: str = "classification"
+    encoding: Encoding | None = None
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -174,6 +182,17 @@ class RunFolder:
     events: list[Event] = field(default_factory=list)
     evaluation: Evaluation | None = None
     exports: list[Export] = field(default_factory=list)
+    masks: MaskEvaluation | None = None
+
+    @property
+    def segments(self) -> bool:
+        """Whether the run was trained on masks."""
+        return self.data.task == "segmentation"
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the finished network was measured."""
+        return self.evaluation is not None or self.masks is not None
 
     @property
     def planned_epochs(self) -> int | None:
@@ -205,16 +224,19 @@ def read(folder: Path) -> RunFolder:
     """
     run = open_run(folder)
     steps, epochs, events = _read_rows(run.metrics)
+    data = _read(run.data, Data) or Data()
+    segments = data.task == "segmentation"
     return RunFolder(
         path=run.folder,
         config=_read(run.config, Config) or Config(),
         environment=_read(run.environment, dict) or {},
-        data=_read(run.data, Data) or Data(),
+        data=data,
         model=_read(run.folder / "model.json", Model) or Model(),
         steps=steps,
         epochs=epochs,
         events=events,
-        evaluation=_read_evaluation(run.evaluation),
+        evaluation=None if segments else _read_evaluation(run.evaluation, Evaluation),
+        masks=_read_evaluation(run.evaluation, MaskEvaluation) if segments else None,
         exports=(_read(run.folder / "export" / "exports.json", Exports) or Exports()).files,
     )
 
@@ -234,11 +256,11 @@ def _decode(text: bytes, kind: type[T], path: Path) -> T:
         ) from error
 
 
-def _read_evaluation(folder: Path) -> Evaluation | None:
+def _read_evaluation(folder: Path, kind: type[E]) -> E | None:
     """The test split if it was evaluated, else the validation split, else any other."""
     others = sorted(folder.glob("*.json"))
     for path in (folder / "test.json", folder / "val.json", *others):
-        evaluation = _read(path, Evaluation)
+        evaluation = _read(path, kind)
         if evaluation is not None and evaluation.samples > 0:
             return evaluation
     return None

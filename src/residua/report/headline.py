@@ -7,7 +7,7 @@ from typing import final
 
 from markupsafe import Markup
 
-from residua.report.folder import Evaluation, RunFolder
+from residua.report.folder import RunFolder
 from residua.report.numbers import compact, count, duration, percent, plain, wilson
 from residua.report.page import fill
 
@@ -17,9 +17,10 @@ _SPLITS = {"val": "validation", "valid": "validation", "train": "training"}
 @final
 @dataclass(frozen=True)
 class Score:
-    """An accuracy, with its 95 % interval where the number of pictures is known.
+    """An accuracy, with its 95 % interval where the number of pictures is known; of masks the mean IoU.
 
-    `baseline` is the rate of always guessing the largest class.
+    `baseline` is the rate of always guessing the largest class; `said` is what is to be known of a score without an
+    interval.
     """
 
     accuracy: float
@@ -27,6 +28,8 @@ class Score:
     samples: int | None = None
     interval: tuple[float, float] | None = None
     baseline: float | None = None
+    name: str = "Accuracy"
+    said: str = ""
 
 
 def subtitle(run: RunFolder) -> str:
@@ -41,13 +44,13 @@ def subtitle(run: RunFolder) -> str:
 
 def opening(run: RunFolder) -> Markup:
     """Return the headline block."""
-    score = _score(run)
+    score = _mask_score(run) if run.segments else _score(run)
     values = {
         "score": score,
         "digits": digits((score.samples if score else None) or 0),
         "right": round(score.accuracy * score.samples) if score and score.samples else None,
         "facts": [(term, main, rest) for term, main, rest in _facts(run) if main],
-        "figures": _figures(run.evaluation) if run.evaluation else [],
+        "figures": _figures(run),
         "notice": _notice(run),
     }
     return fill("headline.html", values)
@@ -83,6 +86,25 @@ def _score(run: RunFolder) -> Score | None:
     return None
 
 
+def _mask_score(run: RunFolder) -> Score | None:
+    """The evaluated mean IoU, else that of the last epoch with one."""
+    found = run.masks
+    if found is not None:
+        rows = [sum(row) for row in found.confusion]
+        seen = sum(one.iou is not None for one in found.per_class)
+        # The class that is said everywhere has its share of the pixels as its IoU, and every other class 0.
+        baseline = max(rows) / sum(rows) / seen if seen and sum(rows) else None
+        said = f"{count(found.samples)} pictures, {compact(found.pixels)} pixels with a class, at their original size."
+        if baseline:
+            largest = found.classes[rows.index(max(rows))]
+            said += f" Always guessing {largest}, the largest class, would get {percent(baseline)} (the grey mark)."
+        return Score(found.mean_iou, split_name(found.split), baseline=baseline, name="Mean IoU", said=said)
+    for epoch in reversed(run.epochs):
+        if epoch.val_mean_iou is not None:
+            return Score(epoch.val_mean_iou, f"validation, epoch {epoch.epoch}", name="Mean IoU")
+    return None
+
+
 def _facts(run: RunFolder) -> list[tuple[str, str, str]]:
     model, train = run.model, run.data.splits.get("train")
     size = [f"{count(model.parameters)} parameters"] if model.parameters else []
@@ -113,16 +135,29 @@ def _time(run: RunFolder) -> tuple[str, str]:
     return duration(sum(timed)), epochs + on
 
 
-def _figures(found: Evaluation) -> list[tuple[str, str]]:
-    exact = digits(found.samples)
-    rates = [("Top-5 accuracy", found.top5), ("Macro F1", found.macro_f1), ("Calibration error", found.ece)]
+def _figures(run: RunFolder) -> list[tuple[str, str]]:
+    rates: list[tuple[str, float | None]] = []
+    if (found := run.evaluation) is not None:
+        rates = [
+            ("Top-5 accuracy", found.top5),
+            ("Macro F1", found.macro_f1),
+            ("Calibration error", found.ece),
+        ]
+    if (masks := run.masks) is not None:
+        rates = [
+            ("Mean Dice", masks.mean_dice),
+            ("Pixel accuracy", masks.pixel_accuracy),
+            ("Mean boundary IoU", masks.mean_boundary_iou),
+        ]
+    exact = digits(found.samples) if found else 1
     figures = [(name, percent(rate, exact)) for name, rate in rates if rate is not None]
-    return figures + ([("Loss", plain(found.loss))] if found.loss is not None else [])
+    loss = found.loss if found else masks.loss if masks else None
+    return figures + ([("Loss", plain(loss))] if loss is not None else [])
 
 
 def _notice(run: RunFolder) -> dict[str, str] | None:
     """What a reader must know of a run that has not come to its end, and the command that takes it there."""
-    if run.evaluation is not None:
+    if run.evaluated:
         return None
     done, planned = len(run.epochs), run.planned_epochs
     reached = "This run has not been evaluated."

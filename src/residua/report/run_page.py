@@ -4,13 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from residua.files import write_text
-from residua.report import exports, headline, results, setting, training
+from residua.report import exports, headline, masks, results, setting, training
 from residua.report.folder import RunFolder, read
 from residua.report.page import Section, render
 from residua.runs import Run
 
+Part = Callable[[RunFolder], Section | None]
+
 # In the order of what a reader wants to know.
-_SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
+_OF_PICTURES: tuple[Part, ...] = (
     training.curves,
     results.confusion,
     results.classes,
@@ -20,6 +22,16 @@ _SECTIONS: tuple[Callable[[RunFolder], Section | None], ...] = (
     exports.files,
     setting.command,
     setting.data,
+    setting.machine,
+)
+_OF_MASKS: tuple[Part, ...] = (
+    masks.worst,
+    masks.classes,
+    masks.confusion,
+    training.curves,
+    masks.meaning,
+    training.speed,
+    setting.command,
     setting.machine,
 )
 
@@ -34,7 +46,7 @@ def write(folder: Path) -> Path:
         BadRun: the folder is no run, one of its files is damaged, or the page cannot be written.
     """
     run = read(folder)
-    made = (section(run) for section in _SECTIONS)
+    made = (section(run) for section in (_OF_MASKS if run.segments else _OF_PICTURES))
     page = render(
         f"{run.network_name} on {run.short_data_name}",
         [section for section in made if section is not None],

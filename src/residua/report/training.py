@@ -29,6 +29,7 @@ def curves(run: RunFolder) -> Section | None:
     rate = _by_step(run, lambda row: row.lr) or _by_epoch(run, lambda row: row.lr)
     norm = _by_step(run, lambda row: row.gradient_norm)
     charts = [
+        _mean_iou(run, marks) if run.segments else "",
         _accuracy(run, marks),
         _loss(run, marks),
         _from_zero("Learning rate", [Line("rate", rate, said="highest")], _along(run), marks=marks),
@@ -37,7 +38,8 @@ def curves(run: RunFolder) -> Section | None:
     if not any(charts):
         return None
     values = {"charts": list(filter(None, charts)), "epochs": run.epochs, "events": happened(run)}
-    return Section("training", "Training", fill("training.html", values), _story(run.epochs))
+    values["segments"] = run.segments
+    return Section("training", "Training", fill("training.html", values), _story(run))
 
 
 def happened(run: RunFolder) -> list[tuple[str, Event]]:
@@ -67,25 +69,43 @@ def speed(run: RunFolder) -> Section | None:
     return Section("speed", "Speed", body, f"Typical (the median): {', '.join(said)}.")
 
 
+def _mean_iou(run: RunFolder, marks: Sequence[Mark]) -> Markup:
+    line = Line("validation", _by_epoch(run, lambda row: row.val_mean_iou))
+    return _shares("Mean IoU", [line], run, marks)
+
+
 def _accuracy(run: RunFolder, marks: Sequence[Mark]) -> Markup:
     lines = [
         Line("training", _by_epoch(run, lambda row: row.train_accuracy), "second"),
         Line("validation", _by_epoch(run, lambda row: row.val_accuracy)),
     ]
+    return _shares("Pixel accuracy" if run.segments else "Accuracy", lines, run, marks)
+
+
+def _shares(title: str, lines: Sequence[Line], run: RunFolder, marks: Sequence[Mark]) -> Markup:
     values = _values(lines)
     # At least 20 points high, or the noise of a flat curve would look like news.
     scale = Scale.around([*values, max(0.0, max(values, default=1.0) - 0.2)])
     scale = scale.ending(scale.low, min(scale.high, 1.0))
-    return line_chart("Accuracy", lines, along_x=_along(run), y=scale, unit=SHARE, marks=marks)
+    return line_chart(title, lines, along_x=_along(run), y=scale, unit=SHARE, marks=marks)
 
 
 def _loss(run: RunFolder, marks: Sequence[Mark]) -> Markup:
+    minimised = str(run.config.config.get("loss") or "ce")
+    # What masks are trained on may be another loss than the cross-entropy that validation measures.
+    same = minimised == "ce"
     lines = [
         Line("each step", _by_step(run, lambda row: row.loss), "faint"),
-        Line("training", _by_epoch(run, lambda row: row.train_loss), "second"),
-        Line("validation", _by_epoch(run, lambda row: row.val_loss)),
+        Line(
+            "training" if same else f"training ({minimised})",
+            _by_epoch(run, lambda row: row.train_loss),
+            "second",
+        ),
+        Line(
+            "validation" if same else "validation (cross-entropy)", _by_epoch(run, lambda row: row.val_loss)
+        ),
     ]
-    return _from_zero("Loss (cross-entropy)", lines, _along(run), marks=marks)
+    return _from_zero("Loss (cross-entropy)" if same else "Loss", lines, _along(run), marks=marks)
 
 
 def _from_zero(
@@ -120,19 +140,24 @@ def _values(lines: Sequence[Line]) -> list[float]:
     return [value for value in values if value is not None and abs(value) < float("inf")]
 
 
-def _story(epochs: Sequence[Epoch]) -> str:
+def _story(run: RunFolder) -> str:
     """The curves in two sentences."""
-    scored = [(epoch.val_accuracy, epoch.epoch) for epoch in epochs if epoch.val_accuracy is not None]
+    epochs = run.epochs
+    name = "mean IoU" if run.segments else "accuracy"
+    values = ((epoch.val_mean_iou if run.segments else epoch.val_accuracy, epoch.epoch) for epoch in epochs)
+    scored = [(value, epoch) for value, epoch in values if value is not None]
     if not scored:
         return "" if epochs else "The run stopped before the end of its first epoch."
     last = epochs[-1]
     best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
-    story = f"Validation accuracy ends at {percent(scored[-1][0])}"
+    story = f"Validation {name} ends at {percent(scored[-1][0])}"
     if percent(best) != percent(scored[-1][0]):
         story += f"; its best was {percent(best)} after epoch {at}"
     story += "."
     if last.train_accuracy is not None and last.val_accuracy is not None:
         gap = 100 * (last.train_accuracy - last.val_accuracy)
         side = "above" if gap > 0 else "below"
-        story += f" Training accuracy ends {abs(gap):.1f} points {side} it."
+        kind = "Training pixel accuracy" if run.segments else "Training accuracy"
+        it = "that of validation" if run.segments else "it"
+        story += f" {kind} ends {abs(gap):.1f} points {side} {it}."
     return story

@@ -1,14 +1,17 @@
 """A trained network and all that using it takes: two files, no pickle."""
 
+from abc import ABC
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
+import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from residua.data import Preprocess
+from residua.data.masks import MaskEncoding, MaskPreprocess
 from residua.errors import BadRun
 from residua.files import reading, replacing
 from residua.nets.build import build
@@ -18,17 +21,15 @@ from residua.nets.spec import Spec
 from residua.runs.folder import read_json, write_json
 
 
-@final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCard:
-    """What stands in `model.json` beside the weights.
+class Card(ABC):
+    """What stands in `model.json` beside the weights, whatever the network says.
 
     Attributes:
         format: of this file.
         name: of the network.
         spec: to build it from.
         classes: names, in the order of the outputs.
-        preprocess: the one that training used.
         parameters: learned numbers.
         macs: multiply-adds on one image of the training's size.
         metrics: what was measured, by name.
@@ -39,7 +40,6 @@ class ModelCard:
     name: str
     spec: Spec
     classes: tuple[str, ...]
-    preprocess: Preprocess
     parameters: int
     macs: int
     metrics: dict[str, float]
@@ -48,33 +48,91 @@ class ModelCard:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard(Card):
+    """The card of a network that says one class of each picture; `preprocess` is the one that training used."""
+
+    preprocess: Preprocess
+    task: Literal["classification"] = "classification"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskModelCard(Card):
+    """The card of a network that says one class of each pixel; `encoding` says how they stand in mask files."""
+
+    preprocess: MaskPreprocess
+    encoding: MaskEncoding
+    task: Literal["segmentation"] = "segmentation"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A network with its class names and its preprocessing."""
+    """A network with its class names and its preprocessing.
+
+    Attributes:
+        name: of the network.
+        network: with its weights.
+        classes: names, in the order of the outputs.
+        preprocess: of the pictures; that of masks if it says a class of each pixel.
+        encoding: how the classes stand in mask files; None for classification.
+    """
 
     name: str
     network: Network
     classes: tuple[str, ...]
-    preprocess: Preprocess
+    preprocess: Preprocess | MaskPreprocess
+    encoding: MaskEncoding | None = None
     licence: str | None = None
 
+    @property
+    def task(self) -> Literal["classification", "segmentation"]:
+        """What it says: one class of each picture, or one of each pixel."""
+        return "classification" if isinstance(self.preprocess, Preprocess) else "segmentation"
 
-def card_of(model: Model, metrics: dict[str, float]) -> ModelCard:
+
+def card_of(model: Model, metrics: dict[str, float]) -> ModelCard | MaskModelCard:
     """Return what is to be written beside the weights of `model`."""
-    network = model.network
-    size, channels = model.preprocess.size, model.preprocess.channels
-    return ModelCard(
+    network, preprocess = model.network, model.preprocess
+    if isinstance(preprocess, Preprocess):
+        return ModelCard(
+            name=model.name,
+            spec=network.spec,
+            classes=model.classes,
+            preprocess=preprocess,
+            parameters=parameters(network),
+            macs=macs(network, in_channels=preprocess.channels, image_size=preprocess.size),
+            metrics=metrics,
+        )
+    assert model.encoding is not None, "a model for masks has an encoding"
+    return MaskModelCard(
         name=model.name,
         spec=network.spec,
         classes=model.classes,
-        preprocess=model.preprocess,
+        preprocess=preprocess,
+        encoding=model.encoding,
         parameters=parameters(network),
-        macs=macs(network, in_channels=channels, image_size=size),
+        macs=macs(network, in_channels=preprocess.channels, image_size=preprocess.crop),
         metrics=metrics,
         licence=model.licence,
     )
 
 
-def save_model(folder: Path, card: ModelCard, weights: dict[str, Tensor]) -> None:
+class _Kind(msgspec.Struct):
+    task: str = "classification"
+
+
+def read_card(path: Path) -> ModelCard | MaskModelCard:
+    """Return what a `model.json` says.
+
+    Raises:
+        BadRun: it cannot be read.
+    """
+    masks = read_json(path, _Kind).task == "segmentation"
+    return read_json(path, MaskModelCard) if masks else read_json(path, ModelCard)
+
+
+def save_model(folder: Path, card: ModelCard | MaskModelCard, weights: dict[str, Tensor]) -> None:
     """Write `model.safetensors` and `model.json`, each whole or not at all.
 
     Raises:
@@ -101,7 +159,7 @@ def load_model(folder: str | Path) -> Model:
                 f"{folder} holds no {path.name}: the run has not finished an epoch yet, or it is no run; "
                 f"`residua resume {folder}` goes on with it"
             )
-    card = read_json(described, ModelCard)
+    card = read_card(described)
     try:
         with reading(stored):
             weights = load_file(stored)
@@ -114,5 +172,6 @@ def load_model(folder: str | Path) -> Model:
         network=network.eval(),
         classes=card.classes,
         preprocess=card.preprocess,
+        encoding=card.encoding if isinstance(card, MaskModelCard) else None,
         licence=card.licence,
     )

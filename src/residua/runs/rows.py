@@ -19,7 +19,10 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True, tag="step", tag_field="
 
 
 class EpochRow(msgspec.Struct, frozen=True, kw_only=True, tag="epoch", tag_field="kind"):
-    """One epoch; accuracy in training is None where labels were mixed. The val scores are of the averaged weights."""
+    """One epoch; accuracy in training is None where labels were mixed. The val scores are of the averaged weights.
+
+    With masks the accuracies are shares of pixels, and `val_mean_iou` is there too.
+    """
 
     epoch: int
     step: int
@@ -28,6 +31,7 @@ class EpochRow(msgspec.Struct, frozen=True, kw_only=True, tag="epoch", tag_field
     train_accuracy: float | None
     val_loss: float
     val_accuracy: float
+    val_mean_iou: float | None = None
     lr: float
     images_per_second: float
 

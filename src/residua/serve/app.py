@@ -131,7 +131,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
         )
 
     def metrics() -> Response:
-        text = service.metrics.text(queue=len(service.batcher.queue))
+        text = service.metrics.text(queue=service.queued)
         return Response(text, media_type="text/plain; version=0.0.4")
 
     said = answer_example(service)

@@ -3,28 +3,32 @@
 import asyncio
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, final
+from functools import partial
+from typing import Any, Final, TypeVar, final
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from residua.data import Picture
-from residua.export.answer import as_input, prepared
+from residua.data import Picture, Preprocess, UnreadablePicture
+from residua.data.masks import MaskPreprocess
+from residua.export.answer import as_input, of_classes, prepared, segmenter_of
 from residua.export.program import Program
 from residua.look import grad_cam
 from residua.nets.network import Network
 from residua.serve.batcher import Batcher
 from residua.serve.limits import BAD, BUSY, UNPROCESSABLE, Limits, Refused, printable, read
 from residua.serve.metrics import Metrics
+from residua.training.mask_prediction import predicted
 
 READERS: Final = 2
 """Threads that decode pictures: enough to keep the network fed, and few enough to bound memory."""
 File = tuple[str, bytes]
+Made = TypeVar("Made")
 
 
 @final
@@ -48,10 +52,11 @@ class Service:
 
     def __init__(self, program: Program, limits: Limits, looker: Looker | None = None) -> None:
         self.program, self.limits, self.looker = program, limits, looker
+        self.segmenter = segmenter_of(program) if program.card.segments else None
         self.metrics = Metrics()
         self.batcher = Batcher(self.run, limits, self.metrics.ran)
         self.readers = ThreadPoolExecutor(READERS, "reader")
-        self.reading = 0
+        self.reading = self.waiting = 0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -61,18 +66,32 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether another picture would be taken."""
-        return not self.batcher.stopping and len(self.batcher.queue) < self.limits.queue
+        return not self.batcher.stopping and self.queued < self.limits.queue
+
+    @property
+    def queued(self) -> int:
+        """Pictures that wait."""
+        return len(self.batcher.queue) + self.waiting
 
     def warm_up(self) -> None:
         """Answer a picture of nothing, so that the first real one need not wait for what is done once."""
         preprocess = self.program.card.preprocess
+        if isinstance(preprocess, MaskPreprocess):
+            self.masked(np.zeros((*preprocess.crop, preprocess.channels), np.uint8))
+            return
         picture = np.zeros((preprocess.size, preprocess.size, preprocess.channels), np.uint8)
         self.run(prepared(self.program, picture)[None])
 
     def run(self, pixels: Tensor) -> Tensor:
-        """Return what the program says of a batch of bytes: probabilities, or the class of every pixel."""
-        logits = self.program(as_input(self.program, pixels))
-        return logits.argmax(1) if self.program.card.segments else logits.softmax(1)
+        """Return the probabilities of the classes of a batch of bytes."""
+        return self.program(as_input(self.program, pixels)).softmax(1)
+
+    def masked(self, picture: Picture) -> Tensor:
+        """Return the class of every pixel of a picture, however large, window by window."""
+        assert self.segmenter is not None
+        self.metrics.ran(1)
+        reduced = self.segmenter.preprocess.reduced(picture)
+        return torch.from_numpy(predicted(self.segmenter, reduced, picture.shape[:2]))
 
     async def predict(self, files: Sequence[File], *, top: int) -> dict[str, Any]:
         """Return the answer to a request for predictions.
@@ -80,8 +99,10 @@ class Service:
         Raises:
             Refused: with the reason.
         """
-        pictures = await self.decoded(files)
-        found = await self.batcher.ask([pixels for _, pixels in pictures])
+        if self.segmenter is None:
+            found = await self.batcher.ask(await self.decoded(files, partial(prepared, self.program)))
+        else:
+            found = await self.each_masked(await self.decoded(files, as_it_is))
         names = [printable(name) for name, _ in files]
         answers = [self.told(answer, top) for answer in found]
         return {
@@ -89,14 +110,38 @@ class Service:
             "results": [{"name": name, **answer} for name, answer in zip(names, answers, strict=True)],
         }
 
-    async def decoded(self, files: Sequence[File]) -> list[tuple[Picture, Tensor]]:
-        """Decode and prepare pictures in a thread; refuse where too many are being read already."""
+    async def each_masked(self, pictures: Sequence[Picture]) -> list[Tensor]:
+        """Return the masks of pictures, one after another in the thread of the network.
+
+        Raises:
+            Refused: too many wait already, or a picture has channels that the network does not take.
+        """
+        if self.batcher.stopping or self.waiting + len(pictures) > self.limits.queue:
+            raise Refused(BUSY, "too many pictures are waiting; try again in a second")
+        loop = asyncio.get_running_loop()
+        self.waiting += len(pictures)
+        try:
+            run = [loop.run_in_executor(self.batcher.thread, self.masked, picture) for picture in pictures]
+            return list(await asyncio.gather(*run))
+        except UnreadablePicture as refusal:
+            raise Refused(UNPROCESSABLE, str(refusal)) from refusal
+        finally:
+            self.waiting -= len(pictures)
+
+    async def decoded(self, files: Sequence[File], then: Callable[[Picture], Made]) -> list[Made]:
+        """Decode pictures, and make of them what is needed, in a thread.
+
+        Raises:
+            Refused: too many are being read already, or one cannot be.
+        """
         if self.batcher.stopping or self.reading >= self.limits.queue:
             raise Refused(BUSY, "too many requests are being read; try again in a second")
 
-        def work() -> list[tuple[Picture, Tensor]]:
-            pictures = read(files, self.limits, side=self.program.card.preprocess.read_side)
-            return [(picture, prepared(self.program, picture)) for picture in pictures]
+        preprocess = self.program.card.preprocess
+        side = preprocess.read_side if isinstance(preprocess, Preprocess) else None
+
+        def work() -> list[Made]:
+            return [then(picture) for picture in read(files, self.limits, side=side)]
 
         self.reading += 1
         try:
@@ -135,18 +180,18 @@ class Service:
             )
         if label is not None and label not in self.classes:
             raise Refused(UNPROCESSABLE, f"no class is called {printable(label)}; GET /about names them")
-        pictures = await self.decoded(files)
+        pictures = await self.decoded(files, as_it_is)
         if len(pictures) != 1:
             raise Refused(
                 BAD, f"{len(pictures)} pictures; what the network looked at is shown of one at a time"
             )
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.batcher.thread, self.looked_at, pictures[0][0], label)
+        return await loop.run_in_executor(self.batcher.thread, self.looked_at, pictures[0], label)
 
     def looked_at(self, picture: Picture, label: str | None) -> dict[str, Any]:
         """Return the map of a class, laid over the square that the network saw."""
         assert self.looker is not None
-        preprocess, network = self.program.card.preprocess, self.looker.network
+        preprocess, network = of_classes(self.program), self.looker.network
         images = preprocess.normalise(preprocess.pixels(picture)[None])
         with torch.no_grad():
             likeliest = int(network(images).argmax())
@@ -182,6 +227,11 @@ class Service:
         """Answer what waits, and end."""
         await self.batcher.stop()
         self.readers.shutdown()
+
+
+def as_it_is(picture: Picture) -> Picture:
+    """Return a picture as it was decoded."""
+    return picture
 
 
 def looker_for(network: Network) -> Looker:

@@ -1,7 +1,7 @@
 """How good a trained network is on pictures that it has not seen, and which it gets most wrong."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from residua.data import BadFile, Batches, Preprocess, Split, load_split, open_split
+from residua.data import BadFile, Batches, Preprocess, Split
+from residua.errors import BadInput
 from residua.files import writing
 from residua.objective import Scores, score
 from residua.runs import Model, write_json
@@ -78,34 +79,15 @@ def answers(
     return torch.cat(logits), torch.cat(labels), torch.cat(indices)
 
 
-def evaluate(
-    model: Model,
-    data: str | Path,
-    *,
-    split: str | None = None,
-    skip_bad: bool = False,
-    device: str | None = None,
-    workers: int | None = None,
-) -> Evaluation:
-    """Evaluate a model on a split of `data`, with the preprocessing of its training.
-
-    Classes are matched by name. Without `split` the test split is taken, else val, else everything.
-
-    Args:
-        model: from `residua.runs.load_model`.
-        data: "digits", a folder, or a table.
-        split: its name.
-        skip_bad: leave unreadable pictures out instead of stopping.
-        device: to run on; the fastest here if not given.
-        workers: processes that read pictures.
+def of_pictures(model: Model) -> Preprocess:
+    """Return the preprocessing of a model that says one class of each picture.
 
     Raises:
-        BadData: the data cannot be read, or holds a class that the model does not know.
+        BadInput: it says one of each pixel.
     """
-    opened = open_split(data, classes=model.classes, split=split)
-    pictures, left_out = load_split(opened, model.preprocess, data, skip_bad=skip_bad)
-    found = evaluate_split(model, pictures, str(data), device, workers)
-    return replace(found, left_out=left_out)
+    if not isinstance(model.preprocess, Preprocess):
+        raise BadInput(f"{model.name} gives a class for every pixel; this needs one class a picture")
+    return model.preprocess
 
 
 def evaluate_split(
@@ -113,7 +95,7 @@ def evaluate_split(
 ) -> Evaluation:
     """Evaluate a model on a split that is open already."""
     batches = Batches(
-        split, model.preprocess, augment=None, batch_size=BATCH, seed=0, shuffle=False, workers=workers
+        split, of_pictures(model), augment=None, batch_size=BATCH, seed=0, shuffle=False, workers=workers
     )
     where = open_device(device)
     logits, labels, indices = answers(model.network.to(where), batches, where)

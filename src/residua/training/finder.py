@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from residua.data.memory import free_bytes
 from residua.errors import BadInput
-from residua.objective import cross_entropy
+from residua.look import Loss
 from residua.optim import make_optimizer
 from residua.training.recipe import Recipe
 from residua.training.seed import random_states, set_random_states
@@ -22,6 +22,7 @@ def find_lr(
     batches: Iterable[tuple[Tensor, Tensor]],
     recipe: Recipe,
     *,
+    loss: Loss,
     tell: Callable[[int, int], None] | None = None,
 ) -> float:
     """Raise the learning rate from 1e-5 to 10 over 100 steps of a copy; return a tenth of where the loss is lowest.
@@ -33,6 +34,7 @@ def find_lr(
         model: left as it is.
         batches: pictures and targets, on the model's device; no more are drawn than there are steps.
         recipe: whose optimiser is tried.
+        loss: from logits and targets to one number.
         tell: told as it goes on how many steps are done, and of how many.
 
     Raises:
@@ -49,11 +51,11 @@ def find_lr(
         lr = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
         for group in optimizer.param_groups:
             group["lr"] = lr * group["share"]
-        loss = cross_entropy(trial(images), targets, smoothing=recipe.label_smoothing)
+        value = loss(trial(images), targets)
         optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(value)
         optimizer.step()
-        smooth = 0.9 * smooth + 0.1 * loss.item()
+        smooth = 0.9 * smooth + 0.1 * value.item()
         current = smooth / (1 - 0.9 ** (step + 1))
         first = current if step == 0 else first
         if not math.isfinite(current) or current > 4 * lowest:

@@ -7,15 +7,19 @@ of a norm, and a body that moves slowly needs no new ones: then they are kept as
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, final
 
 from torch import nn
 
-from residua.data import Preprocess
+from residua.data import Preprocess, is_mask_data
+from residua.data.masks import MaskPreprocess
 from residua.nets.adapters import Beginning, begin, new_parts
 from residua.nets.network import Network
+from residua.nets.presets import PRESETS
 from residua.training.recipe import Recipe, Settings
-from residua.training.weights import Weights
+from residua.training.tasks import Classification, Segmentation, Task
+from residua.training.weights import Weights, named_network
 
 SMALL_BATCH: Final = 8
 """Below this many pictures the statistics of a batch are kept out of norms that have better ones."""
@@ -59,6 +63,9 @@ def fine_tuning(
     reasons = dict(chosen) | {name: why for name, (_, why) in values.items()}
     if settings.model is None:
         reasons["model"] = "the weights are of it"
+    for name in ("image_size", "scale"):
+        if getattr(settings, name) is None and name not in reasons and getattr(recipe, name):
+            reasons[name] = "that of the weights"
     licence = f"; their licence is {weights.licence}" if weights.licence else ""
     done = "; ".join(("begins with the weights of " + weights.where, *start.said)) + licence
     return FineTuning(recipe=decided, chosen=reasons, said=done)
@@ -72,14 +79,38 @@ def beginning(weights: Weights, network: Network, classes: tuple[str, ...]) -> B
     return start
 
 
-def their_normalisation(preprocess: Preprocess, weights: Weights, start: Beginning) -> Preprocess:
-    """Return the preprocessing with the mean and the deviation that the weights were trained with, if known."""
+def taken_over(settings: Settings, weights: Weights, data: str | Path) -> Settings:
+    """Return the settings with what comes with the weights: the network, and the size at which it sees pictures.
+
+    On masks a classifier becomes the way down of the U-Net around it, if there is one.
+
+    Raises:
+        BadInput: nobody has said what network the weights are of.
+    """
+    masks, theirs = is_mask_data(data), weights.preprocess
+    model = named_network(weights, settings.model)
+    if settings.model is None and masks and (around := f"unet_{model}") in PRESETS:
+        model = around
+    settings = replace(settings, model=model)
+    if isinstance(theirs, Preprocess) and not masks and settings.image_size is None:
+        settings = replace(settings, image_size=theirs.size)
+    if isinstance(theirs, MaskPreprocess) and masks and settings.scale is None:
+        settings = replace(settings, scale=theirs.scale)
+    return settings
+
+
+def normalised(task: Task, weights: Weights, start: Beginning) -> Task:
+    """Return the task with the mean and the deviation that the weights were trained with, if they are known."""
     mean, std = weights.mean or start.mean, weights.std or start.std
     if mean is None or std is None:
-        return preprocess
-    if len(mean) != preprocess.channels:
-        mean, std = ((sum(of) / len(of),) * preprocess.channels for of in (mean, std))
-    return replace(preprocess, mean=mean, std=std)
+        return task
+    assert isinstance(task, Classification | Segmentation)
+    channels = task.preprocess.channels
+    if len(mean) != channels:
+        mean, std = ((sum(of) / len(of),) * channels for of in (mean, std))
+    if isinstance(task, Segmentation):
+        return replace(task, preprocess=replace(task.preprocess, mean=mean, std=std))
+    return replace(task, preprocess=replace(task.preprocess, mean=mean, std=std))
 
 
 def gentle_parts(recipe: Recipe, network: Network) -> Collection[str]:

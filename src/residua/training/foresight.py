@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Final
 
 from residua.errors import WillNotTrain
 from residua.exam import Cause, Diagnosis, diagnose, watch
-from residua.objective import balanced_weights, cross_entropy
 from residua.optim import make_optimizer
 from residua.runs import EventRow
 from residua.training.loop import Job, write
 from residua.training.plan import Plan
 from residua.training.processor import open_device
 from residua.training.state import State
-from residua.training.subject import examples_of
 
 SURE: Final = 0.02
 """A training less likely than this to come to anything is not begun."""
@@ -27,14 +24,11 @@ def foresee(plan: Plan) -> str:
         WillNotTrain: it is sure that nothing will come of it.
     """
     recipe, device = plan.recipe, open_device(plan.recipe.device)
-    inputs, targets = examples_of(plan.source, plan.preprocess)
-    weights = None
-    if recipe.class_weights:
-        weights = balanced_weights(list(plan.source.splits["train"].counts().values())).to(device)
+    inputs, targets = plan.task.examples()
     found = diagnose(
         plan.network,
         (inputs.to(device), targets.to(device)),
-        loss=partial(cross_entropy, smoothing=recipe.label_smoothing, weights=weights),
+        loss=plan.task.loss(recipe, device),
         optimizer=make_optimizer(
             plan.network,
             kind=recipe.optimizer,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from residua.data import Source, load, reopen
+from residua.data import Source
+from residua.data.masks import MaskSource
 from residua.nets.build import build
 from residua.runs import (
     EventRow,
@@ -26,18 +27,20 @@ from residua.runs import (
 )
 from residua.training.assemble import prepare
 from residua.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from residua.training.evaluate import Evaluation, evaluate_split, write_evaluation
+from residua.training.evaluate import Evaluation
 from residua.training.foresight import foresee, watched
 from residua.training.loop import Show, fit, write
-from residua.training.network import fitted_spec, short_name
+from residua.training.mask_evaluation import MaskEvaluation
+from residua.training.network import short_name
 from residua.training.plan import Tell, make_plan, readable
 from residua.training.processor import keep_memory, open_device
 from residua.training.recipe import Recipe, Settings
-from residua.training.record import FORMAT, Config, DataRecord, data_record, located, whereabouts
+from residua.training.record import FORMAT, Config, located, read_record, whereabouts
 from residua.training.seed import seed_everything
 from residua.training.stop import noting_stops, saying_if_stopped
+from residua.training.tasks import Task, reopen_task
 
-Announce = Callable[[Recipe, dict[str, str], Source, Run], None]
+Announce = Callable[[Recipe, dict[str, str], Source | MaskSource, Run], None]
 
 
 def silent(*_: object) -> None:
@@ -54,11 +57,14 @@ def train(
     tell: Tell = silent,
     announce: Announce = silent,
     show: Show = silent,
-) -> tuple[Run, Evaluation]:
-    """Train a classifier on pictures, evaluate it, and leave a run folder behind.
+) -> tuple[Run, Evaluation | MaskEvaluation]:
+    """Train a network on pictures, evaluate it, and leave a run folder behind.
+
+    Pictures with one class each give a classifier, pictures with masks a network that says a class of each pixel.
 
     Args:
-        data: "digits", a folder of class folders (in train/, val/, test/ or not), or a table.
+        data: "digits" or "scenes", a folder of class folders or of images/ and masks/ (in train/, val/, test/ or not),
+            or a table.
         settings: what to do; the rest is chosen by the data and the machine, and written down.
         run: path of the run folder, or a bare name under `runs/`; made up from the data if not given.
         skip_bad: leave unreadable pictures out instead of stopping.
@@ -84,14 +90,14 @@ def train(
         refuse_taken(run)
         plan = make_plan(data, settings, skip_bad=skip_bad, tell=tell)
         foreseen = foresee(plan) if exam else None
-    recipe, source, network = plan.recipe, plan.source, plan.network
-    folder = new_run(run, stem=f"{source.name}-{short_name(recipe.model)}")
+    recipe, task, network = plan.recipe, plan.task, plan.network
+    folder = new_run(run, stem=f"{task.source.name}-{short_name(recipe.model)}")
     with locked(folder), saying_if_stopped(at_once(folder)), noting_stops() as stop:
         write_json(folder.environment, describe_environment(open_device(recipe.device)))
-        write_json(folder.data, data_record(source, data, plan.preprocess))
+        write_json(folder.data, task.record(data))
         write_json(folder.config, Config(FORMAT, recipe, plan.chosen, network.spec))
-        announce(recipe, plan.chosen, source, folder)
-        job, state = prepare(recipe, source, plan.preprocess, network, folder, show, stop)
+        announce(recipe, plan.chosen, task.source, folder)
+        job, state = prepare(recipe, task, network, folder, show, stop)
         if plan.said:
             write(job, EventRow(step=0, text=plan.said))
         if foreseen:
@@ -99,7 +105,7 @@ def train(
         save_checkpoint(folder.checkpoints, state)
         with watched(job, state) if exam else nullcontext():
             fit(job, state)
-        return folder, finish(folder, source, str(data), recipe, tell)
+        return folder, finish(folder, task, str(data), recipe, tell)
 
 
 def resume(
@@ -110,7 +116,7 @@ def resume(
     tell: Tell = silent,
     announce: Announce = silent,
     show: Show = silent,
-) -> tuple[Run, Evaluation]:
+) -> tuple[Run, Evaluation | MaskEvaluation]:
     """Go on with a run from its newest checkpoint; on the CPU the end is that of a run never stopped, bit for bit.
 
     Args:
@@ -128,20 +134,18 @@ def resume(
     """
     keep_memory()
     folder = open_run(run)
-    config, record = read_json(folder.config, Config), read_json(folder.data, DataRecord)
+    config, record = read_json(folder.config, Config), read_record(folder)
     recipe = config.config if device is None else replace(config.config, device=device)
     open_device(recipe.device)
     where = whereabouts(record) if data is None else data
     with locked(folder):
         with saying_if_stopped(f"before it went on; {folder.folder} is as it was"):
-            source = load(
-                reopen(where, record.description), record.preprocess, tell=partial(tell, "reading pictures")
-            )
-            source = readable(source, where, skip_bad=False)
+            task = reopen_task(where, record).loaded(partial(tell, "reading pictures"))
+            task = readable(task, where, skip_bad=False)
         seed_everything(recipe.seed)
-        network = build(config.network or fitted_spec(recipe, source)).to(open_device(recipe.device))
+        network = build(config.network or task.spec(recipe)).to(open_device(recipe.device))
         with saying_if_stopped(at_once(folder)), noting_stops() as stop:
-            job, state = prepare(recipe, source, record.preprocess, network, folder, show, stop)
+            job, state = prepare(recipe, task, network, folder, show, stop)
             if checkpoints(folder.checkpoints):
                 damaged = load_checkpoint(folder.checkpoints, state)[1]
             else:  # killed before its first one: the seed gives the same start again
@@ -150,7 +154,7 @@ def resume(
             if data is not None:
                 moved = msgspec.structs.replace(record, data=str(data), located=located(data))
                 write_json(folder.data, moved)
-            announce(recipe, config.chosen, source, folder)
+            announce(recipe, config.chosen, task.source, folder)
             step = state.progress.step
             keep_rows(folder.metrics, until=step)
             for sentence in [*damaged, f"resumed from step {step}"]:
@@ -159,7 +163,7 @@ def resume(
                 show(row)
             with watched(job, state):
                 fit(job, state)
-            return folder, finish(folder, source, str(data or record.data), recipe, tell)
+            return folder, finish(folder, task, str(data or record.data), recipe, tell)
 
 
 def at_once(run: Run) -> str:
@@ -167,14 +171,13 @@ def at_once(run: Run) -> str:
     return f"at once; `residua resume {run.folder}` goes on from its last checkpoint"
 
 
-def finish(run: Run, source: Source, data: str, recipe: Recipe, tell: Tell) -> Evaluation:
+def finish(run: Run, task: Task, data: str, recipe: Recipe, tell: Tell) -> Evaluation | MaskEvaluation:
     """Evaluate the kept weights on val and test, and write both down."""
     model = load_model(run.folder)
     evaluation = None
     for name in ("val", "test"):
-        if name in source.splits:
+        if name in task.source.splits:
             tell(f"scoring {name}", 0, 0)
-            evaluation = evaluate_split(model, source.splits[name], data, recipe.device)
-            write_evaluation(run.evaluation, evaluation, source.splits[name], model.preprocess)
+            evaluation = task.evaluate(model, name, data, recipe.device, run.evaluation)
     assert evaluation is not None, "every source has val"
     return evaluation

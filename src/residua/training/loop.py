@@ -10,7 +10,6 @@ from typing import final
 
 from torch import Tensor, nn
 
-from residua.data import Batches
 from residua.errors import Diverged, Interrupted
 from residua.optim import learning_rate
 from residua.runs import EpochRow, EventRow, Row, Run, StepRow, append_row
@@ -20,6 +19,7 @@ from residua.training.recipe import Recipe
 from residua.training.state import State
 from residua.training.step import Stepper
 from residua.training.stop import Stop
+from residua.training.tasks.task import TrainingBatches, Validation
 
 STEP_ROW_EVERY = 10
 SAVE_SECONDS = 60
@@ -39,7 +39,9 @@ class Job:
         stepper: how a step is taken.
         training: batches to learn from.
         ready: puts the model into training mode for an epoch.
-        validate: scores the averaged weights; returns loss and accuracy, or raises Diverged.
+        right: how many classes a batch got right, and of how many.
+        score: what the score is called by which weights are compared.
+        validate: scores the averaged weights, or raises Diverged.
         keep: writes the averaged weights as the model to use, given its scores.
         show: told every row, for a person to see.
         stop: whether somebody asked to stop.
@@ -48,9 +50,11 @@ class Job:
     recipe: Recipe
     run: Run
     stepper: Stepper
-    training: Batches
+    training: TrainingBatches
     ready: Callable[[nn.Module, int], None]
-    validate: Callable[[State], tuple[float, float]]
+    right: Callable[[Tensor, Tensor], tuple[int, int]]
+    score: str
+    validate: Callable[[State], Validation]
     keep: Callable[[State, dict[str, float]], None]
     show: Show
     stop: Stop
@@ -94,7 +98,7 @@ def run_epoch(job: Job, state: State, saved_at: float) -> float:
             loss, logits = job.stepper.add_gradient(batch.images, batch.targets)
             pending += 1
             progress.batch += 1
-            count(state, loss, logits, batch.targets)
+            count(job, state, loss, logits, batch.targets)
             if pending < recipe.accumulate and progress.batch < len(job.training):
                 continue
             lr = learning_rate(progress.step, steps=total, peak=recipe.lr, warmup=recipe.warmup)
@@ -121,13 +125,14 @@ def run_epoch(job: Job, state: State, saved_at: float) -> float:
     return saved_at
 
 
-def count(state: State, loss: float, logits: Tensor, targets: Tensor) -> None:
-    """Add a batch to the sums of the epoch; mixed labels have no right answer to count."""
+def count(job: Job, state: State, loss: float, logits: Tensor, targets: Tensor) -> None:
+    """Add a batch to the sums of the epoch."""
     progress = state.progress
     progress.loss += loss * len(logits)
     progress.seen += len(logits)
-    if targets.ndim == 1:
-        progress.right += int((logits.argmax(1).cpu() == targets.cpu()).sum())
+    right, counted = job.right(logits, targets)
+    progress.right += right
+    progress.counted += counted
 
 
 def close_epoch(job: Job, state: State) -> None:
@@ -138,44 +143,45 @@ def close_epoch(job: Job, state: State) -> None:
     """
     progress, recipe = state.progress, job.recipe
     try:
-        val_loss, val_accuracy = job.validate(state)
+        found = job.validate(state)
     except Diverged as error:
         raise Diverged(told(error, job, state)) from None
     refuse_not_finite(job, state)
     total = recipe.epochs * job.steps_an_epoch
-    mixed = recipe.mixup > 0 or recipe.cutmix > 0
     row = EpochRow(
         epoch=progress.epoch,
         step=progress.step,
         seconds=progress.seconds,
         train_loss=progress.loss / progress.seen,
-        train_accuracy=None if mixed else progress.right / progress.seen,
-        val_loss=val_loss,
-        val_accuracy=val_accuracy,
+        train_accuracy=progress.right / progress.counted if progress.counted else None,
+        val_loss=found.loss,
+        val_accuracy=found.accuracy,
+        val_mean_iou=found.mean_iou,
         lr=learning_rate(progress.step - 1, steps=total, peak=recipe.lr, warmup=recipe.warmup),
         images_per_second=progress.seen / max(progress.seconds, 1e-9),
     )
     write(job, row)
-    as_good = val_accuracy >= progress.best  # of equals the later one is kept: it was trained for longer
-    if val_accuracy > progress.best:
-        progress.best, progress.best_epoch = val_accuracy, progress.epoch
+    as_good = found.deciding >= progress.best  # of equals the later one is kept: it was trained for longer
+    if found.deciding > progress.best:
+        progress.best, progress.best_epoch = found.deciding, progress.epoch
     if (
         as_good or not recipe.patience
     ):  # a schedule that runs to its end is best there; val is too small to judge
-        job.keep(state, {"epoch": progress.epoch, "val_accuracy": val_accuracy, "val_loss": val_loss})
+        job.keep(state, {"epoch": progress.epoch, **found.metrics()})
     progress.done = progress.epoch >= recipe.epochs or stops_early(job, state)
     progress.epoch += 1
-    progress.batch, progress.loss, progress.right, progress.seen, progress.seconds = 0, 0.0, 0, 0, 0.0
+    progress.batch, progress.loss, progress.seconds = 0, 0.0, 0.0
+    progress.seen, progress.right, progress.counted = 0, 0, 0
 
 
 def stops_early(job: Job, state: State) -> bool:
-    """Return whether the validation accuracy has not risen for as long as the recipe waits, and say so."""
+    """Return whether the validation score has not risen for as long as the recipe waits, and say so."""
     progress, patience = state.progress, job.recipe.patience
     waited = progress.epoch - progress.best_epoch
     if not 0 < patience <= waited:
         return False
     text = (
-        f"stopped early after epoch {progress.epoch} of {job.recipe.epochs}: no better validation accuracy in "
+        f"stopped early after epoch {progress.epoch} of {job.recipe.epochs}: no better validation {job.score} in "
         f"{waited} epochs (--patience {patience}) than the {progress.best:.2%} of epoch {progress.best_epoch}"
     )
     write(job, EventRow(step=progress.step, text=text))

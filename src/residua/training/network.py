@@ -1,4 +1,4 @@
-"""The network of a recipe: what was asked for, refused where it cannot classify pictures, fitted to the data."""
+"""The network of a recipe: what was asked for, refused where it cannot do the task, fitted to the data."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from residua.files import reason
 from residua.nets.build import resized
 from residua.nets.network import refuse_misfit
 from residua.nets.presets import spec as spec_named
-from residua.nets.spec import ResNetSpec, Spec, UNetSpec
+from residua.nets.spec import ResNetSpec, Segmenting, Spec, UNetSpec
 from residua.training.recipe import Recipe
 
 SUFFIX = ".json"
@@ -59,7 +59,7 @@ def classifying_spec(model: str, *, stochastic_depth: float | None, zero_init: b
         BadSpec: the settings do not fit it.
     """
     spec = spec_of(model)
-    if isinstance(spec, UNetSpec):
+    if isinstance(spec, Segmenting):
         raise BadInput(
             f"{model} gives a class for every pixel; for one class a picture take resnet18 or another"
         )
@@ -72,6 +72,43 @@ def classifying_spec(model: str, *, stochastic_depth: float | None, zero_init: b
         stochastic_depth=stochastic_depth or spec.stochastic_depth,
         zero_init=zero_init or spec.zero_init,
     )
+
+
+def segmenting_spec(
+    model: str,
+    *,
+    stochastic_depth: float | None,
+    zero_init: bool | None,
+    classes: int | None = None,
+    in_channels: int | None = None,
+) -> Spec:
+    """Return the spec of a network that gives a class for every pixel, for so many classes and channels.
+
+    Raises:
+        UnknownName: no preset of that name.
+        BadInput: it gives one class a picture, or has no residual encoder and needs one.
+        BadSpec: the settings do not fit it.
+    """
+    spec = spec_of(model)
+    if not isinstance(spec, Segmenting):
+        raise BadInput(
+            f"{model} gives one class a picture; for a class of every pixel take unet_resnet18 or another "
+            "(residua models '*unet*')"
+        )
+    if stochastic_depth or zero_init:
+        encoder = spec.encoder if isinstance(spec, UNetSpec) else None
+        if not isinstance(spec, UNetSpec) or encoder is None or encoder.join == "none":
+            raise BadInput(
+                f"--stochastic-depth and --zero-init are of residual encoders; {model} has none. "
+                "Take unet_resnet18 or another, or leave them out"
+            )
+        encoder = msgspec.structs.replace(
+            encoder,
+            stochastic_depth=stochastic_depth or encoder.stochastic_depth,
+            zero_init=zero_init or encoder.zero_init,
+        )
+        spec = msgspec.structs.replace(spec, encoder=encoder)
+    return resized(spec, classes=classes, in_channels=in_channels)
 
 
 def fitted_spec(recipe: Recipe, source: Source) -> Spec:

@@ -8,13 +8,15 @@ from typing import final
 import torch
 from torch import Tensor
 
-from residua.data import PICTURE_SUFFIXES, Picture, UnreadablePicture, read_picture
+from residua.data import Picture, UnreadablePicture, read_picture
 from residua.errors import BadInput
 from residua.runs import Model
+from residua.training.evaluate import of_pictures
+from residua.training.files import EMPTY, is_folder, listed
+from residua.training.mask_prediction import MaskPrediction, predict_masks
 from residua.training.processor import open_device
 
 BATCH = 64
-EMPTY = "a folder without pictures"
 
 Ask = Callable[[Sequence[Picture]], Tensor]
 """From pictures to the probabilities of their classes."""
@@ -44,7 +46,9 @@ def predict(
     *,
     top: int = 5,
     device: str | None = None,
-) -> Iterator[Prediction]:
+    out: str | Path | None = None,
+    flips: bool = False,
+) -> Iterator[Prediction] | Iterator[MaskPrediction]:
     """Give a prediction for each picture, in order; a folder stands for the pictures in it.
 
     What cannot be read has its place in the answers, with the reason.
@@ -52,26 +56,35 @@ def predict(
     Args:
         model: from `residua.runs.load_model`.
         files: pictures or folders.
-        top: how many classes to name.
+        top: how many classes of a picture to name; of its pixels every class is counted.
         device: to run on; the fastest here if not given.
+        out: folder for the masks and for pictures with the classes laid over them; nothing is written without it.
+        flips: average what is said of each pixel in a picture and in its mirror image.
 
     Raises:
-        BadInput: no picture is named, or no class is to be.
+        BadInput: no picture is named, or no class is to be; or masks are asked of a model that gives none.
     """
+    named = as_named(files, top)
     where = open_device(device)
-    network = model.network.to(where).eval()
+    if model.task == "segmentation":
+        return predict_masks(model, named, out=None if out is None else Path(out), device=where, flips=flips)
+    if out is not None or flips:
+        raise BadInput(
+            f"--out and --flips are for masks; {model.name} gives one class a picture. Leave them out"
+        )
+    network, preprocess = model.network.to(where).eval(), of_pictures(model)
 
     @torch.no_grad()
     def ask(pictures: Sequence[Picture]) -> Tensor:
-        pixels = torch.stack([model.preprocess.pixels(picture) for picture in pictures])
-        return network(model.preprocess.normalise(pixels).to(where)).float().softmax(1).cpu()
+        pixels = torch.stack([preprocess.pixels(picture) for picture in pictures])
+        return network(preprocess.normalise(pixels).to(where)).float().softmax(1).cpu()
 
-    paths = listed_all(files, top)
-    return answered(ask, paths, classes=model.classes, side=model.preprocess.read_side, top=top)
+    paths = [path for file in named for path in listed(file)]
+    return answered(ask, paths, classes=model.classes, side=preprocess.read_side, top=top)
 
 
-def listed_all(files: str | Path | Iterable[str | Path], top: int) -> list[Path]:
-    """Return every picture that is named, or that lies in a folder that is.
+def as_named(files: str | Path | Iterable[str | Path], top: int) -> list[Path]:
+    """Return what a user names, as paths.
 
     Raises:
         BadInput: no picture is named, or no class is to be.
@@ -81,7 +94,7 @@ def listed_all(files: str | Path | Iterable[str | Path], top: int) -> list[Path]
         raise BadInput("no pictures were named; give files, or folders of them")
     if top < 1:
         raise BadInput(f"--top {top}: it must be at least 1")
-    return [path for file in named for path in listed(file)]
+    return named
 
 
 def answered(
@@ -113,19 +126,3 @@ def answered(
             ranked = shares[path].topk(min(top, len(classes)))
             names = tuple(classes[index] for index in ranked.indices.tolist())
             yield Prediction(file=str(path), classes=names, probabilities=tuple(ranked.values.tolist()))
-
-
-def listed(path: Path) -> list[Path]:
-    """Return the path itself, or the pictures in a folder and below it, sorted; a folder without any is itself."""
-    if not is_folder(path):
-        return [path]
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
-    return found or [path]
-
-
-def is_folder(path: Path) -> bool:
-    """Return whether a path leads to a folder; where that cannot be known, reading it says why."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False

@@ -1,17 +1,29 @@
 """What a run writes down of its recipe and of its data, for a person, a report and a resume to read."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from residua.data import Description, Preprocess, Source, describe, reopen
+from residua.data.masks import (
+    SCENES,
+    MaskDescription,
+    MaskEncoding,
+    MaskPreprocess,
+    MaskSource,
+    describe_masks,
+    reopen_masks,
+)
 from residua.data.source import DIGITS
 from residua.errors import BadData
 from residua.nets.spec import Spec
+from residua.runs import Run, read_json
 from residua.training.recipe import Recipe
 
 FORMAT: Final = 1
+EMBEDDED: Final = (DIGITS, SCENES)
+"""Data that are no files."""
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -34,6 +46,7 @@ class DataRecord(msgspec.Struct, frozen=True):
         preprocess: of the pictures.
         description: every picture by name.
         located: the data from the root of the file system, to be found from any folder.
+        task: what the run is for.
     """
 
     data: str
@@ -43,10 +56,50 @@ class DataRecord(msgspec.Struct, frozen=True):
     preprocess: Preprocess
     description: Description
     located: str = ""
+    task: Literal["classification"] = "classification"
+
+    def opened(self, where: str | Path) -> Source:
+        """Return the data at a place as the run divided them."""
+        return reopen(where, self.description)
+
+
+class MaskRecord(msgspec.Struct, frozen=True):
+    """The same of pictures with masks; pixels are counted, and `encoding` says what the values of masks mean."""
+
+    data: str
+    classes: tuple[str, ...]
+    splits: dict[str, Any]
+    notes: tuple[str, ...]
+    preprocess: MaskPreprocess
+    encoding: MaskEncoding
+    description: MaskDescription
+    located: str = ""
+    task: Literal["segmentation"] = "segmentation"
+
+    def opened(self, where: str | Path) -> MaskSource:
+        """Return the data at a place as the run divided them."""
+        return reopen_masks(where, self.description)
+
+
+Record = DataRecord | MaskRecord
+
+
+class _Kind(msgspec.Struct):
+    task: str = "classification"
+
+
+def read_record(run: Run) -> Record:
+    """Return what a run wrote down of its data.
+
+    Raises:
+        BadRun: it cannot be read.
+    """
+    masks = read_json(run.data, _Kind).task == "segmentation"
+    return read_json(run.data, MaskRecord) if masks else read_json(run.data, DataRecord)
 
 
 def data_record(source: Source, data: str | Path, preprocess: Preprocess) -> DataRecord:
-    """Return what is to be written of the data."""
+    """Return what is to be written of pictures with one class each."""
     splits = {
         name: {"samples": len(split), "counts": list(split.counts().values())}
         for name, split in source.splits.items()
@@ -62,23 +115,41 @@ def data_record(source: Source, data: str | Path, preprocess: Preprocess) -> Dat
     )
 
 
+def mask_record(source: MaskSource, data: str | Path, preprocess: MaskPreprocess) -> MaskRecord:
+    """Return what is to be written of pictures with masks."""
+    splits = {
+        name: {"samples": len(split), "pixels": split.pixels(), "void": split.void_pixels()}
+        for name, split in source.splits.items()
+    }
+    return MaskRecord(
+        data=str(data),
+        classes=source.classes,
+        splits=splits,
+        notes=source.notes,
+        preprocess=preprocess,
+        encoding=source.encoding,
+        description=describe_masks(source),
+        located=located(data),
+    )
+
+
 def located(data: str | Path) -> str:
     """Return one name for the same data, however the user names it.
 
     >>> located("photos/") == located("./photos") == located(Path.cwd() / "photos")
     True
     """
-    return DIGITS if str(data) == DIGITS else str(Path(data).resolve())
+    return str(data) if str(data) in EMBEDDED else str(Path(data).resolve())
 
 
-def whereabouts(record: DataRecord) -> str:
+def whereabouts(record: Record) -> str:
     """Return where the data of a run are now.
 
     Raises:
         BadData: neither where they were nor where the user's name for them leads from here.
     """
     for known in (record.located, record.data):
-        if known == DIGITS or (known and Path(known).exists()):
+        if known in EMBEDDED or (known and Path(known).exists()):
             return known
     raise BadData(
         f"the data of this run are no longer at {record.located or record.data}; say where they are now: "
@@ -86,7 +157,7 @@ def whereabouts(record: DataRecord) -> str:
     )
 
 
-def reopened(data: str | Path | None, record: DataRecord) -> Source | None:
+def reopened(data: str | Path | None, record: Record) -> Source | MaskSource | None:
     """Return the data of a run as it divided them, or None when `data` are others.
 
     Args:
@@ -97,10 +168,10 @@ def reopened(data: str | Path | None, record: DataRecord) -> Source | None:
         BadData: they are the run's own and have changed.
     """
     if data is None:
-        return reopen(whereabouts(record), record.description)
+        return record.opened(whereabouts(record))
     if located(data) in (record.located, located(record.data)):
-        return reopen(data, record.description)
+        return record.opened(data)
     try:
-        return reopen(data, record.description)
+        return record.opened(data)
     except BadData:
         return None

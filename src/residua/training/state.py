@@ -18,9 +18,10 @@ class Progress(msgspec.Struct):
         step: optimiser steps done.
         epoch: the current one, from 1.
         batch: batches of it that are done.
-        loss, right, seen: sums over the epoch so far.
+        loss, right, counted, seen: sums over the epoch so far: of the right answers, of those that can be right or
+            wrong (pictures, or their pixels), and of the pictures.
         seconds: spent in the epoch so far.
-        best, best_epoch: the best validation accuracy, and when.
+        best, best_epoch: the best validation score, and when.
         done: nothing is left to do.
     """
 
@@ -29,6 +30,7 @@ class Progress(msgspec.Struct):
     batch: int = 0
     loss: float = 0.0
     right: int = 0
+    counted: int = 0
     seen: int = 0
     seconds: float = 0.0
     best: float = -1.0

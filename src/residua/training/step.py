@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from residua.errors import Diverged
-from residua.objective import cross_entropy
+from residua.look import Loss
 from residua.training.diverged import first_gradient_not_finite, first_not_finite
 
 
@@ -24,8 +24,7 @@ class Stepper:
         device: of the weights.
         amp: bfloat16 in the forward pass.
         channels_last: memory layout of the pictures.
-        smoothing: of the labels.
-        weights: of the classes.
+        loss: from logits and targets to one number.
         clip: longest gradient norm; 0 for none.
         accumulate: batches a step.
     """
@@ -36,8 +35,7 @@ class Stepper:
     device: torch.device
     amp: bool
     channels_last: bool
-    smoothing: float = 0.0
-    weights: Tensor | None = None
+    loss: Loss
     clip: float = 0.0
     accumulate: int = 1
 
@@ -55,7 +53,7 @@ class Stepper:
         images, targets = self.to_device(images), targets.to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp):
             logits = self.forward(images)
-        loss = cross_entropy(logits, targets, smoothing=self.smoothing, weights=self.weights)
+        loss = self.loss(logits, targets)
         value = loss.item()
         if value != value or value in (float("inf"), float("-inf")):
             raise Diverged(

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from residua.data import Batches, Preprocess, Source, open_source
+from residua.data import Preprocess, is_mask_data
 from residua.errors import BadInput
 from residua.files import reason
 from residua.look import Examples
 from residua.nets.build import build
 from residua.nets.presets import PRESETS
-from residua.nets.spec import UNetSpec
-from residua.runs import load_model, open_run, read_json
+from residua.nets.spec import Segmenting
+from residua.runs import Model, Run, load_model, open_run
 from residua.training.network import spec_of
 from residua.training.processor import open_device
-from residua.training.record import DataRecord, whereabouts
+from residua.training.recipe import Settings
+from residua.training.record import read_record, whereabouts
+from residua.training.tasks import open_task, reopen_task
 
-SAMPLES = 256
 INVENTED = 64
 """Samples of noise; fewer than a rule on labels would ask for, since these are drawn by lot."""
 CLASSES = 10
@@ -76,13 +76,25 @@ def open_subject(
     elif (Path(target) / "config.json").exists():
         run = open_run(target)
         found = load_model(run.folder)
-        model, size = found.network, found.preprocess.size
-        named = data or whereabouts(read_json(run.data, DataRecord))
-        batch, words = pictures(named, (found.preprocess.channels, size, size), model)
+        model = found.network
+        batch, words = of_run(run, found, data)
     else:
         batch, words, model = preset(target, data=data, shape=shape, classes=classes)
     model = model.to(place).train()
     return Subject(target, model, (batch[0].to(place), batch[1].to(place)), words)
+
+
+def of_run(run: Run, trained: Model, data: str | None) -> tuple[Examples, str]:
+    """Return a batch for the network of a run: of its own data, or of others as it would see them."""
+    record = read_record(run)
+    named = data or whereabouts(record)
+    if isinstance(trained.preprocess, Preprocess):
+        size = trained.preprocess.size
+        return pictures(named, (trained.preprocess.channels, size, size), trained.network)
+    seen = Settings(crop=max(trained.preprocess.crop), scale=trained.preprocess.scale)
+    task = reopen_task(named, record) if data is None else open_task(data, seen)
+    inputs, targets = task.examples()
+    return (inputs, targets), f"{len(targets)} training pictures of {named}"
 
 
 def preset(
@@ -95,8 +107,8 @@ def preset(
     else:
         side = PRESETS[name].image_size if name in PRESETS else 32
         shape = shape or (spec.in_channels, side, side)
-        count = classes or (spec.classes if isinstance(spec, UNetSpec) else CLASSES)
-        batch, words = noise(shape, count, name, masks=isinstance(spec, UNetSpec))
+        count = classes or (spec.classes if isinstance(spec, Segmenting) else CLASSES)
+        batch, words = noise(shape, count, name, masks=isinstance(spec, Segmenting))
     inputs = batch[0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -115,27 +127,10 @@ def pictures(data: str, shape: tuple[int, int, int] | None, model: nn.Module) ->
 
 def labelled(data: str, size: int | None) -> tuple[Examples, str, int]:
     """Return the first batch of the training pictures of some data, what it is, and how many classes there are."""
-    source = open_source(data)
-    preprocess = Preprocess.for_source(source, size)
-    inputs, targets = examples_of(source, preprocess)
-    return (inputs, targets), f"{len(targets)} training pictures of {data}", len(source.classes)
-
-
-def examples_of(source: Source, preprocess: Preprocess) -> Examples:
-    """Return some training pictures, drawn by lot but always the same, without augmentation."""
-    train = source.splits["train"]
-    few = np.random.default_rng(0).permutation(len(train))[:SAMPLES]
-    batches = Batches(
-        train.chosen(few.tolist()),
-        preprocess,
-        augment=None,
-        batch_size=SAMPLES,
-        seed=0,
-        shuffle=False,
-        workers=0,
-    )
-    batch = next(iter(batches.epoch(1)))
-    return batch.images, batch.targets
+    sized = Settings(crop=size) if is_mask_data(data) else Settings(image_size=size)
+    task = open_task(data, sized)
+    inputs, targets = task.examples()
+    return (inputs, targets), f"{len(targets)} training pictures of {data}", len(task.source.classes)
 
 
 def noise(

@@ -8,14 +8,16 @@ from typing import final
 from torch import Tensor
 
 from residua.data import Preprocess
+from residua.data.masks import MaskPreprocess
 from residua.errors import BadInput, BadRun, UnknownName
 from residua.nets.adapters import read_weights
 from residua.nets.adapters.hub import PREFIX, fetch
 from residua.nets.build import resized
 from residua.nets.presets import PRESETS
 from residua.nets.presets import spec as spec_named
-from residua.runs import ModelCard, open_run, read_json
+from residua.runs import open_run
 from residua.runs.folder import RUNS
+from residua.runs.model import Card, read_card
 
 CARD = "model.json"
 STORED = "model.safetensors"
@@ -41,7 +43,7 @@ class Weights:
     state: Mapping[str, Tensor]
     model: str | None = None
     classes: tuple[str, ...] | None = None
-    preprocess: Preprocess | None = None
+    preprocess: Preprocess | MaskPreprocess | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     licence: str | None = None
@@ -85,7 +87,7 @@ def from_hub(where: str) -> Weights:
 
 def from_run(where: str, folder: Path) -> Weights:
     """Read the weights that a run keeps."""
-    card = read_json(folder / CARD, ModelCard)
+    card = read_card(folder / CARD)
     return Weights(
         where=where,
         state=read_weights(folder / STORED),
@@ -98,7 +100,7 @@ def from_run(where: str, folder: Path) -> Weights:
     )
 
 
-def is_preset(card: ModelCard) -> bool:
+def is_preset(card: Card) -> bool:
     """Return whether a network is the one that its name stands for, but for its classes and input channels."""
     try:
         ours = spec_named(card.name)

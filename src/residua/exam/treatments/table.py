@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from residua.exam.treatments.norms import add_norms
 from residua.exam.treatments.patient import Treatment
 from residua.exam.treatments.repairs import (
     adopt,
@@ -25,9 +26,9 @@ TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
     "batch too small for its norm": (group_norms,),
     "dead units": (rescale,),
     "everything is frozen": (thaw,),
-    "gradient explodes": (add_shortcuts, add_traced_shortcuts, rescale),
+    "gradient explodes": (add_shortcuts, add_traced_shortcuts, rescale, add_norms),
     "gradient shatters": (add_shortcuts, add_traced_shortcuts),
-    "gradient vanishes": (add_shortcuts, add_traced_shortcuts, rescale),
+    "gradient vanishes": (add_shortcuts, add_traced_shortcuts, rescale, add_norms),
     "in-place layer rewrites a shortcut": (give_new_values,),
     "inputs are not normalised": (standardise,),
     "learning rate is zero": (raise_rate,),
@@ -37,12 +38,13 @@ TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
     "norm in evaluation mode": (train_mode,),
     "optimiser misses parameters": (adopt,),
     "running statistics broken": (forget_statistics,),
-    "samples collapse": (add_shortcuts, add_traced_shortcuts, rescale),
-    "saturated units": (rescale,),
+    "samples collapse": (add_shortcuts, add_traced_shortcuts, rescale, add_norms),
+    "saturated units": (rescale, add_norms),
     "sigmoid before a loss that applies one": (drop_probabilities,),
-    "signal dies": (add_shortcuts, add_traced_shortcuts, rescale),
-    "signal explodes": (rescale,),
+    "signal dies": (add_shortcuts, add_traced_shortcuts, rescale, add_norms),
+    "signal explodes": (rescale, add_norms),
     "softmax before a loss that applies one": (drop_probabilities,),
+    "steps lead nowhere": (rescale, add_norms, add_shortcuts, add_traced_shortcuts),
     "train and evaluation differ": (forget_statistics,),
     "weight decay swallows the weights": (usual_settings,),
     "weights stay zero": (rescale,),

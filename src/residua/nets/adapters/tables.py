@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never, final
 
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, UNetSpec
+from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
 
 Rows = tuple[tuple[str, str], ...]
 
@@ -179,7 +179,7 @@ def conventions(spec: Spec) -> Mapping[str, Conventions]:
                 "torchvision": Conventions(rows=(*body, *TORCHVISION_VGG_HEAD)),
                 "timm": Conventions(rows=(*body, *TIMM_VGG_HEAD), kernels=TIMM_VGG_KERNELS),
             }
-        case UNetSpec():
+        case UNetSpec() | TiramisuSpec():
             return {}
         case _:
             assert_never(spec)

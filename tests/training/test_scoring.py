@@ -9,7 +9,7 @@ import pytest
 from residua.errors import BadData, BadRun
 from residua.runs import Run, load_model
 from residua.training import Settings, evaluate, predict, resume, train
-from residua.training.recall import own_split
+from residua.training.scoring import evaluate_run
 from tests.training.photos import make_photos
 
 
@@ -27,8 +27,8 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def scored(where: Path, data: str | None, split: str | None = None) -> tuple[str, int]:
     run = Run(where / "runs" / "mine")
-    found, _ = own_split(run, data, split, load_model(run.folder))
-    return found.name, len(found)
+    found = evaluate_run(run, load_model(run.folder), data, split=split, device="cpu")
+    return found.split, found.scores.samples
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_a_record_that_cannot_be_read_is_a_sentence(where: Path, tmp_path: Path)
     run = Run(shutil.copytree(where / "runs" / "mine", tmp_path / "run"))
     run.data.write_text("{")
     with pytest.raises(BadRun, match="the file is damaged"):
-        own_split(run, None, None, load_model(run.folder))
+        evaluate_run(run, load_model(run.folder), None)
     with pytest.raises(BadRun, match="the file is damaged"):
         resume(run.folder)

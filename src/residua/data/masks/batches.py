@@ -1,0 +1,153 @@
+"""Batches of pictures with masks: crops of one size to learn from, whole pictures to be scored on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from residua.data.masks.augment import MaskAugment
+from residua.data.masks.preprocess import MaskPreprocess
+from residua.data.masks.split import FilePairs, MaskSplit
+from residua.data.refusals import UnreadablePicture
+from residua.data.workers import Task, default_workers, read_in_order
+from residua.types import Images, Labels
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MaskBatch:
+    """Normalised pictures, the class of each pixel (`VOID` for none), and their places in the split.
+
+    In training both have the size of the crop. Else the pictures are at the scale of the network, and the masks at
+    their original size.
+    """
+
+    images: Images
+    masks: UInt8[Tensor, "batch rows columns"]
+    indices: Labels
+
+    @property
+    def targets(self) -> Tensor:
+        """The masks, by the name that what is learned has for every task."""
+        return self.masks
+
+
+@final
+class MaskBatches:
+    """The batches of a split, epoch by epoch.
+
+    All that is random depends on (seed, epoch, position) alone: any epoch can be begun at any batch, and gives the
+    same bits from memory, from files and from any number of workers.
+
+    Args:
+        split: of a source.
+        preprocess: of the network.
+        augment: how crops are cut and varied; None gives whole pictures as they are, as evaluation needs them.
+        batch_size: pictures a batch; whole pictures share one only with neighbours of their size.
+        seed: of order and variation.
+        shuffle: a new order each epoch.
+        workers: processes that read files; by default all processors but one. In memory none is needed.
+        drop_last: leave out the last batch of crops if it is smaller; with fewer pictures than a batch it stays.
+
+    >>> from residua.data.masks import open_masks
+    >>> source = open_masks("scenes")
+    >>> batches = MaskBatches(
+    ...     source.splits["val"], MaskPreprocess.for_source(source), augment=None, batch_size=64, seed=0, shuffle=False
+    ... )
+    >>> [tuple(batch.images.shape) for batch in batches.epoch(1)]
+    [(64, 1, 64, 64), (36, 1, 64, 64)]
+    """
+
+    def __init__(
+        self,
+        split: MaskSplit,
+        preprocess: MaskPreprocess,
+        *,
+        augment: MaskAugment | None,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        workers: int | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        self.split = split
+        self.preprocess = preprocess
+        self.augment = augment
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.workers = default_workers(workers) if isinstance(split.pairs, FilePairs) else 0
+        self.drop_last = drop_last and augment is not None and len(split) >= batch_size
+        self._one_size = split.one_size
+
+    def __len__(self) -> int:
+        if self.augment is None and not self._one_size:
+            return len(self.rows(0))
+        whole, rest = divmod(len(self.split), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[MaskBatch]:
+        """Give the batches of an epoch from number `start` on.
+
+        Raises:
+            BadData: a file cannot be read; it is named, and no other takes its place.
+        """
+        draws = None if self.augment is None else self.augment.draw(len(self.split), self.seed, epoch)
+        rows = self.rows(epoch)[start:]
+        task = MaskReading(self.split, self.preprocess, self.augment, draws)
+        answers = read_in_order(task, rows, workers=self.workers, names=self.split.names)
+        for indices, (images, masks) in zip(rows, answers, strict=True):
+            yield MaskBatch(images, masks, torch.from_numpy(indices))
+
+    def rows(self, epoch: int) -> list[np.ndarray]:
+        """Return the positions in the split of the pictures of each batch of an epoch."""
+        count = len(self.split)
+        order = (
+            np.random.default_rng((self.seed, epoch, 0)).permutation(count)
+            if self.shuffle
+            else np.arange(count)
+        )
+        if self.augment is not None or self._one_size:
+            rows = [order[first : first + self.batch_size] for first in range(0, count, self.batch_size)]
+            return rows[:-1] if self.drop_last and len(rows[-1]) < self.batch_size else rows
+        alike: list[list[int]] = []
+        last: tuple[int, ...] | None = None
+        for index in order.tolist():
+            shape = tuple(self.split.shapes[index].tolist())
+            if shape != last or len(alike[-1]) == self.batch_size:
+                alike.append([])
+            alike[-1].append(index)
+            last = shape
+        return [np.array(row, np.int64) for row in alike]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MaskReading(Task[tuple[Tensor, Tensor]]):
+    """How a batch is read; small enough to be sent to a worker."""
+
+    split: MaskSplit
+    preprocess: MaskPreprocess
+    augment: MaskAugment | None
+    draws: np.ndarray | None
+
+    def read(self, indices: np.ndarray) -> tuple[Tensor, Tensor] | str:
+        """Return normalised pictures and their masks, or why one cannot be read."""
+        images: list[Tensor] = []
+        masks: list[Tensor] = []
+        for index in indices.tolist():
+            try:
+                pair = self.split.read(index, scale=self.preprocess.scale)
+            except UnreadablePicture as refusal:
+                return str(refusal)
+            if self.augment is None or self.draws is None:
+                planes, mask = self.preprocess.planes(pair.picture), pair.mask
+            else:
+                planes, mask = self.augment.apply(pair, self.draws[index], self.preprocess)
+            images.append(planes)
+            masks.append(torch.from_numpy(np.ascontiguousarray(mask)))
+        return torch.stack(images), torch.stack(masks)

@@ -1,0 +1,153 @@
+"""The losses of a segmenter. Void pixels take no part in any: a batch of nothing else gives 0, and no gradient."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from residua.types import VOID, Masks, PixelLogits
+
+FOCUS: Final = 2.0
+"""The exponent of the focal loss that the paper found best."""
+
+
+def pixel_cross_entropy(
+    logits: PixelLogits,
+    masks: Masks,
+    *,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    void: int = VOID,
+) -> Tensor:
+    """Return the mean cross-entropy over all pixels that have a class.
+
+    Args:
+        logits: before any softmax.
+        masks: the class of each pixel.
+        weights: of the classes; the mean is then a weighted one.
+        smoothing: part of the target spread evenly over all classes.
+        void: the value that stands for no class.
+
+    >>> masks = torch.tensor([[[0, 1], [255, 255]]])
+    >>> round(pixel_cross_entropy(torch.zeros(1, 2, 2, 2), masks).item(), 4)
+    0.6931
+    """
+    # In float32 whatever the network ran in: bfloat16 has too few digits for a logarithm of a sum.
+    total = F.cross_entropy(
+        logits.float(),
+        masks.long(),
+        weight=weights,
+        ignore_index=void,
+        label_smoothing=smoothing,
+        reduction="sum",
+    )
+    return total / at_least_one_pixel(pixel_weights(masks, weights, void=void).sum())
+
+
+def focal_loss(
+    logits: PixelLogits, masks: Masks, *, weights: Tensor | None = None, void: int = VOID
+) -> Tensor:
+    """Return the mean focal loss: cross-entropy, each pixel weighed by (1 - p)² of its own class.
+
+    Lin et al. 2017, "Focal loss for dense object detection" (arXiv:1708.02002).
+
+    Args:
+        logits: before any softmax.
+        masks: the class of each pixel.
+        weights: of the classes; the mean is then a weighted one.
+        void: the value that stands for no class.
+
+    >>> masks = torch.tensor([[[0, 1], [255, 255]]])
+    >>> round(focal_loss(torch.zeros(1, 2, 2, 2), masks).item(), 4)  # a quarter of the cross-entropy
+    0.1733
+    """
+    each = F.cross_entropy(logits.float(), masks.long(), ignore_index=void, reduction="none")
+    weighed = pixel_weights(masks, weights, void=void)
+    unsure = -torch.expm1(-each)  # 1 - p, without losing the digits of a p near 1
+    return (weighed * unsure**FOCUS * each).sum() / at_least_one_pixel(weighed.sum())
+
+
+def dice_loss(logits: PixelLogits, masks: Masks, *, void: int = VOID) -> Tensor:
+    """Return 1 less the mean soft Dice of the classes that the batch holds.
+
+    A class is summed over the whole batch: one picture often lacks it, and then says nothing of it. Drozdzal et
+    al. 2016 (arXiv:1608.04117).
+
+    Args:
+        logits: before any softmax.
+        masks: the class of each pixel.
+        void: the value that stands for no class.
+
+    >>> masks = torch.tensor([[[0, 1], [255, 255]]])
+    >>> dice_loss(torch.zeros(1, 2, 2, 2), masks).item()
+    0.5
+    """
+    kept = (masks != void)[:, None]
+    shares = logits.float().softmax(1) * kept
+    truth = F.one_hot(torch.where(kept[:, 0], masks, 0).long(), logits.shape[1]).movedim(-1, 1) * kept
+    shared, given, wanted = (
+        planes.sum((0, 2, 3)) for planes in (shares * truth, shares, truth.to(shares.dtype))
+    )
+    held = wanted > 0
+    lacking = 1 - 2 * shared / (given + wanted).clamp(min=1e-6)
+    return (lacking * held).sum() / held.sum().clamp(min=1)
+
+
+def boundary_loss(
+    logits: PixelLogits,
+    masks: Masks,
+    *,
+    weights: Tensor | None = None,
+    background: int | None = 0,
+    void: int = VOID,
+) -> Tensor:
+    """Return the mean cross-entropy with the weights of the U-Net paper: up to 11 where two regions nearly touch.
+
+    Args:
+        logits: before any softmax.
+        masks: the class of each pixel.
+        weights: of the classes; those of the borders are added to them, as in the paper.
+        background: the class between the regions; None where every class has regions.
+        void: the value that stands for no class.
+
+    >>> masks = torch.tensor([[[0, 1], [255, 255]]])
+    >>> round(boundary_loss(torch.zeros(1, 2, 2, 2), masks).item(), 4)
+    0.6931
+    """
+    from residua.objective.borders import (
+        border_weights,  # scipy, a quarter of a second that no other loss needs
+    )
+
+    each = F.cross_entropy(logits.float(), masks.long(), ignore_index=void, reduction="none")
+    borders = border_weights(masks, background=background, void=void) * (masks != void)
+    weighed = pixel_weights(masks, weights, void=void) + borders
+    return (weighed * each).sum() / at_least_one_pixel(weighed.sum())
+
+
+def pixel_weights(masks: Masks, weights: Tensor | None, *, void: int = VOID) -> Tensor:
+    """Return the weight of each pixel's class; 0 for void."""
+    kept = masks != void
+    if weights is None:
+        return kept.float()
+    return weights[torch.where(kept, masks, 0).long()] * kept
+
+
+def at_least_one_pixel(total: Tensor) -> Tensor:
+    """Return the sum of all weights, or 1 where there is none to divide by."""
+    return torch.where(total > 0, total, torch.ones_like(total))
+
+
+def frequency_weights(pixels: Sequence[int]) -> Tensor:
+    """Return a weight for each class from its pixels: their median over its own, from 0.1 to 10.
+
+    Median frequency balancing of Eigen & Fergus 2014 (arXiv:1411.4734), with all pixels of the set as the reference; a
+    class without a pixel counts as the rarest.
+
+    >>> frequency_weights([1000, 100, 10, 0])
+    tensor([ 0.1000,  1.0000, 10.0000, 10.0000])
+    """
+    found = torch.tensor(pixels, dtype=torch.float64)
+    median = found[found > 0].quantile(0.5) if (found > 0).any() else torch.tensor(1.0, dtype=torch.float64)
+    return (median / found.clamp(min=1)).clamp(0.1, 10).float()

@@ -1,0 +1,64 @@
+"""How a recipe is completed, and what is chosen whatever the task: settings of the optimiser and of the machine."""
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from residua.training.processor import has_bfloat16, pick_device
+from residua.training.recipe import Recipe, Settings, refuse_nonsense
+from residua.training.tasks.task import Choices, Task
+
+
+def usual_choices(settings: Settings) -> Choices:
+    """Return what every task chooses alike; a task replaces what it knows better."""
+    device = pick_device()
+    fast = has_bfloat16(torch.device(settings.device or device))
+    return {
+        "momentum": (0.9, "the usual one"),
+        "ema": (0.999, "the averaged weights are the ones kept"),
+        "clip": (5.0, "far above a healthy gradient"),
+        "accumulate": (1, "one batch a step"),
+        "patience": (0, "the schedule ends by itself"),
+        "stochastic_depth": (0.0, "off unless asked for"),
+        "zero_init": (False, "off unless asked for"),
+        "amp": (fast, "this device has bfloat16" if fast else "this device has no bfloat16 instructions"),
+        "channels_last": (True, "convolutions run faster"),
+        "compile": (False, "off unless asked for"),
+        "device": (device, "the fastest here"),
+        "workers": (0, "the loader decides by the size of the set"),
+        "seed": (0, "the same run again gives the same result"),
+    }
+
+
+def usual_batch(count: int, *, most: int) -> int:
+    """Return the power of two that gives 16 steps an epoch; at least 16, at most `most` or all pictures.
+
+    >>> [usual_batch(count, most=128) for count in (5, 100, 1_212, 50_000)]
+    [5, 16, 64, 128]
+    """
+    sixteen_steps = 1 << max(0, (count // 16).bit_length() - 1)
+    return min(count, most, max(16, sixteen_steps))
+
+
+def decide(task: Task, settings: Settings, data: str) -> tuple[Recipe, dict[str, str]]:
+    """Return the recipe, and for each setting that the user left open the reason for its value.
+
+    Raises:
+        BadInput: a setting is out of its range.
+    """
+    refuse_nonsense(settings)
+    choices = task.choices(settings)
+    values: dict[str, Any] = {"data": data}
+    reasons: dict[str, str] = {}
+    for field in fields(settings):
+        given = getattr(settings, field.name)
+        if given is not None and given != "auto":
+            values[field.name] = given
+        elif field.name in choices:
+            values[field.name], reasons[field.name] = choices[field.name]
+    count = len(task.source.splits["train"])
+    if values["batch_size"] > count:
+        values["batch_size"] = count
+        reasons["batch_size"] = f"there are only {count:,} training pictures"
+    return Recipe(**values), reasons
