@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.rows import Row, add_rows, read_rows
-from benchmarks.zoo.draw import draw
+from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, draw
 from benchmarks.zoo.networks import build
 from benchmarks.zoo.pictures import Pictures, score
 from residua.errors import BadInput
@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("runs/zoo.jsonl"))
+    parser.add_argument("--half", choices=("setting", "kept"), help="networks of these families alone")
     parser.add_argument("--look", action="store_true")
     asked = parser.parse_args()
     rows = read_rows(asked.out)
@@ -111,7 +112,9 @@ def main() -> None:
         asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return
     known = {row["drawn"]["number"] for row in rows}
-    missing = [number for number in range(asked.first, asked.count) if number not in known]
+    families = {"setting": SETTING, "kept": KEPT, None: FAMILIES}[asked.half]
+    wanted = [number for number in range(asked.first, asked.count) if draw(number).family in families]
+    missing = [number for number in wanted if number not in known]
     add_rows(trained, missing, asked.out, together=TOGETHER)
 
 
