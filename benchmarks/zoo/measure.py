@@ -12,14 +12,16 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from benchmarks.rows import Row, add_rows, read_rows
-from benchmarks.zoo.draw import draw
+from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, Drawn, draw
 from benchmarks.zoo.networks import build
 from benchmarks.zoo.pictures import Pictures, score
 from residua.errors import BadInput
@@ -44,24 +46,26 @@ TOGETHER = 10
 def trained(number: int) -> Row:
     """Return the outcome of one network; None for one that cannot take a step."""
     drawn = draw(number)
+    began = time.process_time()
+    try:
+        came = came_to(lambda: build(drawn), drawn)
+    except RuntimeError as error:  # an activation of another kind may not go with what is done in place
+        return {"drawn": asdict(drawn), "outcome": None, "error": str(error).splitlines()[0]}
+    seconds = time.process_time() - began
+    return {"drawn": asdict(drawn), "came": came, "outcome": max(came.values()), "seconds": seconds}
+
+
+def came_to(make: Callable[[], nn.Module], drawn: Drawn) -> dict[str, float]:
+    """Train a network, made anew for each way of training, and return how far each of them came."""
     examples = drawn.on.read()
     came: dict[str, float] = {}
-    began = time.process_time()
     for name, how in WAYS.items():
-        model = build(drawn)
-        try:
-            fit(model, examples, as_brief(how, drawn.on), seed=number)
-        except RuntimeError as error:  # an activation of another kind may not go with what is done in place
-            return {"drawn": asdict(drawn), "outcome": None, "error": str(error).splitlines()[0]}
+        model = make()
+        fit(model, examples, as_brief(how, drawn.on), seed=drawn.number)
         came[name] = drawn.on.progress(score(model, examples))
         if came[name] >= NEAR:
             break
-    return {
-        "drawn": asdict(drawn),
-        "came": came,
-        "outcome": max(came.values()),
-        "seconds": time.process_time() - began,
-    }
+    return came
 
 
 def as_brief(how: Fit, pictures: Pictures) -> Fit:
@@ -103,6 +107,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("runs/zoo.jsonl"))
+    parser.add_argument("--half", choices=("setting", "kept"), help="networks of these families alone")
     parser.add_argument("--look", action="store_true")
     asked = parser.parse_args()
     rows = read_rows(asked.out)
@@ -111,7 +116,9 @@ def main() -> None:
         asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return
     known = {row["drawn"]["number"] for row in rows}
-    missing = [number for number in range(asked.first, asked.count) if number not in known]
+    families = {"setting": SETTING, "kept": KEPT, None: FAMILIES}[asked.half]
+    wanted = [number for number in range(asked.first, asked.count) if draw(number).family in families]
+    missing = [number for number in wanted if number not in known]
     add_rows(trained, missing, asked.out, together=TOGETHER)
 
 

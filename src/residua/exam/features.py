@@ -10,6 +10,10 @@ from residua.look import Coherence
 
 WORST = 12.0
 """Decades: what is beyond says no more."""
+STEADY = 0.85
+"""The least coherence of nearly all networks that train."""
+LAYERS_A_SUM = 4
+"""Weighted layers for each sum up to which sums go past most of them."""
 
 
 @final
@@ -19,36 +23,37 @@ class Features:
 
     Attributes:
         gradient_range: decades between the largest and the smallest mean square gradient of the layers.
-        signal_range: decades between the largest and the smallest second moment of the layers.
-        coherence: of the gradient over all weights with itself after a tiny step.
+        coherence: of the gradient over all weights with itself after a small step.
+        unshattered: the same, but at least `STEADY` where sums go past the layers: with shortcuts a low coherence comes
+            from a start that is steep, and trains.
         tensor_coherence: the mean of that of each weight alone.
-        similarity: of the last features to the inputs.
-        rank: effective, of the last features.
         spread: share of the last features that differs between samples, in decades below all of it.
     """
 
     gradient_range: float
-    signal_range: float
     coherence: float
+    unshattered: float
     tensor_coherence: float
-    similarity: float
-    rank: float
     spread: float
 
 
 def features(seen: Observation) -> Features:
     """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
     weighted = seen.weighted
+    cosine = finite(seen.coherence.cosine) if seen.coherence else 0.0
     last = last_features(seen)
     return Features(
         gradient_range=decades([layer.gradient or 0.0 for layer in weighted]),
-        signal_range=decades([layer.second_moment for layer in weighted]),
-        coherence=finite(seen.coherence.cosine) if seen.coherence else 0.0,
+        coherence=cosine,
+        unshattered=max(cosine, STEADY) if seen.coherence and shortened(seen) else cosine,
         tensor_coherence=by_tensor(seen.coherence),
-        similarity=(last.similarity or 0.0) if last else 0.0,
-        rank=(last.rank or 0.0) if last else 0.0,
         spread=min(WORST, -math.log10(max(last.spread or 0.0, 10**-WORST))) if last else WORST,
     )
+
+
+def shortened(seen: Observation) -> bool:
+    """Return whether sums go past the layers."""
+    return seen.wiring.sums * LAYERS_A_SUM > seen.depth
 
 
 def by_tensor(found: Coherence | None) -> float:

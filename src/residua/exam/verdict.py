@@ -12,29 +12,23 @@ from typing import Final, Literal
 
 from residua.exam.cause import Cause
 from residua.exam.features import Features
-from residua.exam.probe import ProbeRow
+from residua.exam.probe import ENOUGH, ProbeRow
 
 Verdict = Literal["trains", "slow", "does not train"]
 
 INTERCEPT: Final = "intercept"
 STILL: Final[Mapping[str, float]] = {
-    INTERCEPT: 1.677,
-    "gradient_range": -0.3752,
-    "signal_range": -0.2861,
-    "coherence": 0.5393,
-    "similarity": 4.337,
-    "rank": 2.326,
-    "spread": -0.3757,
+    INTERCEPT: 3.0,
+    "gradient_range": -0.3,
+    "unshattered": 1.0,
+    "spread": -0.3,
 }
 PROBED: Final[Mapping[str, float]] = {
-    INTERCEPT: 1.567,
-    "gradient_range": -0.3067,
-    "signal_range": -0.2802,
-    "coherence": 0.2775,
-    "similarity": 3.374,
-    "rank": 0.9324,
-    "spread": -0.31,
-    "learned": 2.536,
+    INTERCEPT: 2.0,
+    "gradient_range": -0.3,
+    "unshattered": 1.0,
+    "spread": -0.3,
+    "learned": 2.0,
 }
 LIKELY: Final = 0.6
 UNLIKELY: Final = 0.3
@@ -61,9 +55,12 @@ def probability(found: Features, probed: Sequence[ProbeRow], causes: Iterable[Ca
 
 
 def learned(probed: Sequence[ProbeRow]) -> float:
-    """Return what the probe learned from its inputs: at the optimiser's own rate, or in the best of several ways."""
+    """Return what the probe learned from its inputs: at the optimiser's own rate, or in the best of several ways.
+
+    Beyond `ENOUGH` it says no more: what is learned in a few steps depends on the rate too.
+    """
     own = [row.learned for row in probed if row.factor == 1]
-    return own[0] if own else max(row.learned for row in probed)
+    return min(ENOUGH, own[0] if own else max(row.learned for row in probed))
 
 
 def verdict(likely: float) -> Verdict:

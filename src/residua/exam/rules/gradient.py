@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
-from residua.exam.features import decades, features
+from residua.exam.features import decades, features, shortened
 from residua.exam.observation import Observation, Weight
 
 VANISHED = 6.0
@@ -11,7 +11,6 @@ VANISHED = 6.0
 EXPLODED = 9.0
 INCOHERENT = 0.6
 """Of networks that train it is above 0.85 in nearly all, and of deep plain ones near 0 to 0.5."""
-LAYERS_A_SUM = 4
 DEEP = 10
 """Weighted layers below which a gradient that changes quickly only means a steep start."""
 
@@ -55,7 +54,7 @@ def shatters(seen: Observation) -> Iterator[Cause]:
     """Find a gradient that points elsewhere after a small step along itself."""
     found = features(seen)
     # With shortcuts the same low cosine comes from a start that is steep, and trains.
-    if seen.coherence is None or seen.depth < DEEP or seen.wiring.sums * LAYERS_A_SUM > seen.depth:
+    if seen.coherence is None or seen.depth < DEEP or shortened(seen):
         return
     if max(found.coherence, found.tensor_coherence) < INCOHERENT:
         worst = next((name for name, cosine in seen.coherence.tensors if cosine < INCOHERENT), None)
