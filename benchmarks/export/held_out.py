@@ -22,7 +22,9 @@ from residua.runs.model import card_of
 
 def main() -> None:
     """Compare, and print the numbers as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run")
     parser.add_argument("file", type=Path)
     parser.add_argument("--split")

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from residua.errors import BadInput
-from residua.export.slim import Slimmed, blocks_to_remove, rebuilt, removable, slim
+from residua.export.pictures import HeldOut
+from residua.export.pruning import blocks_to_remove, rebuilt, removable, without_the_cheapest
+from residua.export.slim import Slimmed, slim
 from residua.look import Silent, rewired
 from residua.nets.build import build
 from residua.nets.network import Network
@@ -75,9 +77,6 @@ def test_a_run_becomes_a_smaller_run_that_is_nearly_as_good(tmp_path: Path) -> N
 
 def test_the_cheapest_block_is_the_one_that_does_nothing(tmp_path: Path) -> None:
     """A block whose last norm gives zeros is its shortcut already, so taking it out costs nothing."""
-    from residua.export.slim import without_the_cheapest
-    from residua.export.verify import HeldOut
-
     network = with_statistics("resnet20_cifar")
     idle = network.get_submodule("stage2.2.sum.branch.norm2")
     nn.init.zeros_(idle.get_parameter("weight"))
