@@ -60,7 +60,9 @@ def make_plan(data: str | Path, settings: Settings, *, skip_bad: bool, tell: Tel
     task = readable(task.loaded(partial(tell, "reading pictures")), data, skip_bad)
     recipe, chosen = decide(task, settings, str(data))  # with the pictures that were left out
     seed_everything(recipe.seed)
-    network = build(task.spec(recipe)).to(open_device(recipe.device))
+    network = build(task.spec(recipe))
+    task.begin(network)
+    network = network.to(open_device(recipe.device))
     plan = Plan(recipe=recipe, chosen=chosen, task=task, network=network)
     if settings.batch_size == "auto":
         plan = with_fitting_batch(plan, settings, tell)
