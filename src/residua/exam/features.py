@@ -11,9 +11,11 @@ from residua.look import Coherence
 WORST = 12.0
 """Decades: what is beyond says no more."""
 BY_DEPTH = 3
-"""Decades of gradient for each tenfold depth that are well: with a norm at the head of each branch it grows by one factor
-a stage, the number of the stage's branches (De & Smith 2020, arXiv:2002.10444, for the signal), and nets have three or four
-stages."""
+"""Decades of gradient for each tenfold depth that are well.
+
+With a norm at the head of each branch it grows in each stage by the number of its branches (as the signal does: De &
+Smith 2020, arXiv:2002.10444), and there are three stages or four.
+"""
 STEADY = 0.85
 """The least coherence of nearly all networks that train."""
 LAYERS_A_SUM = 4
