@@ -30,8 +30,8 @@ PROBED: Final[Mapping[str, float]] = {
     "spread": -0.1578,
     "learned": 6.242,
 }
-LIKELY: Final = 0.6
-UNLIKELY: Final = 0.3
+LIKELY: Final = 0.5
+UNLIKELY: Final = 0.25
 """Between the two a network is slow: with patience and luck it gets somewhere."""
 
 
@@ -66,7 +66,7 @@ def learned(probed: Sequence[ProbeRow]) -> float:
 def verdict(likely: float) -> Verdict:
     """Return the verdict in words.
 
-    >>> verdict(0.97), verdict(0.5), verdict(0.02)
+    >>> verdict(0.97), verdict(0.4), verdict(0.02)
     ('trains', 'slow', 'does not train')
     """
     if likely >= LIKELY:
