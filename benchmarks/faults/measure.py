@@ -1,7 +1,7 @@
 """Every fault in every family: what the exam says before the training, what a watch says in it, and what came of it.
 
     python -m benchmarks.faults.measure --half setting --out runs/faults_setting.jsonl
-    python -m benchmarks.faults.measure --half kept --healthy 40 --out runs/faults_kept.jsonl
+    python -m benchmarks.faults.measure --half kept --healthy 24 --out runs/faults_kept.jsonl
 
 The families of one half set the harms and the order of the causes, those of the other are looked at once.
 Each case is examined (still and with a probe), then trained under a watch; its outcome is how
@@ -21,7 +21,7 @@ from residua.errors import BadInput
 from residua.exam import diagnose
 
 BATCH = 256
-TOGETHER = 40
+TOGETHER = 20
 HEALTHY = "none"
 
 Key = tuple[str, str, int]

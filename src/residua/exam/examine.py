@@ -51,7 +51,7 @@ def examine(
         model: any PyTorch module from one tensor to one tensor, in the mode in which it will train.
         batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
         loss: from outputs and targets to one number.
-        optimizer: the one that will train it; without one the network is judged at the best of three rates.
+        optimizer: the one that will train it; without one the network is judged in the best of three ways.
         depth: "still" looks at one batch forward and backward; "probe" also takes a few steps on copies.
         remedies: try treatments on copies where there is a cause.
 

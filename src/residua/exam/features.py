@@ -10,6 +10,12 @@ from residua.look import Coherence
 
 WORST = 12.0
 """Decades: what is beyond says no more."""
+BY_DEPTH = 3
+"""Decades of gradient for each tenfold depth that are well.
+
+With a norm at the head of each branch it grows in each stage by the number of its branches (as the signal does: De &
+Smith 2020, arXiv:2002.10444), and there are three stages or four.
+"""
 STEADY = 0.85
 """The least coherence of nearly all networks that train."""
 LAYERS_A_SUM = 4
@@ -23,6 +29,7 @@ class Features:
 
     Attributes:
         gradient_range: decades between the largest and the smallest mean square gradient of the layers.
+        steepness: the same less `BY_DEPTH` for each tenfold depth.
         coherence: of the gradient over all weights with itself after a small step.
         unshattered: the same, but at least `STEADY` where sums go past the layers: with shortcuts a low coherence comes
             from a start that is steep, and trains.
@@ -31,6 +38,7 @@ class Features:
     """
 
     gradient_range: float
+    steepness: float
     coherence: float
     unshattered: float
     tensor_coherence: float
@@ -40,10 +48,12 @@ class Features:
 def features(seen: Observation) -> Features:
     """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
     weighted = seen.weighted
+    gradient = decades([layer.gradient or 0.0 for layer in weighted])
     cosine = finite(seen.coherence.cosine) if seen.coherence else 0.0
     last = last_features(seen)
     return Features(
-        gradient_range=decades([layer.gradient or 0.0 for layer in weighted]),
+        gradient_range=gradient,
+        steepness=gradient - BY_DEPTH * math.log10(max(1, seen.depth)),
         coherence=cosine,
         unshattered=max(cosine, STEADY) if seen.coherence and shortened(seen) else cosine,
         tensor_coherence=by_tensor(seen.coherence),

@@ -135,7 +135,8 @@ def followed(model: nn.Module, examples: Examples, loss: Loss, back: Backward) -
     with untouched(model), torch.no_grad():
         value = abs(loss(model(examples[0]), examples[1]).item())
     weights = norm(p.detach() for p in model.parameters() if p.is_floating_point())
-    length = SHARE * value / (norm(found) * weights)
+    slope = norm(found) * weights
+    length = SHARE * value / slope if slope else LONGEST
     step = min(LONGEST, max(SHORTEST, length)) if math.isfinite(length) else SHORTEST
     return coherence(model, examples, loss=loss, step=step, known=back.gradients)
 

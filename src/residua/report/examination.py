@@ -38,9 +38,7 @@ def examination_page(name: str, words: str, found: Examination, bands: Bands | N
         Section("depth", "Layer by layer", pictures(own, bands), lead_of_pictures(bands)),
     ]
     if found.diagnosis.probed:
-        sections.append(
-            Section("probe", "A few steps", steps(found), "Twelve steps on a copy at each of three rates.")
-        )
+        sections.append(Section("probe", "A few steps", steps(found), "Twelve steps on a copy, each way."))
     if found.notes:
         sections.append(Section("notes", "Worth knowing", causes(found.notes)))
     opening = fill(
@@ -111,7 +109,7 @@ def pictures(own: Depths, bands: Bands | None) -> Markup:
             curves(axis, getattr(own, curve), limits, logarithmic=curve != "coherence")
         axes[0].set_ylabel("mean square")
         axes[1].set_ylabel("mean square")
-        axes[2].set_ylabel("cosine after a tiny step")
+        axes[2].set_ylabel("cosine after a small step")
         axes[2].set_ylim(-0.35, 1.05)
 
     figure = drawn(draw, (10, 3.6))
@@ -164,7 +162,7 @@ def steps(found: Examination) -> Markup:
                 row.losses,
                 color=colour,
                 marker="o",
-                label=f"rate {row.lr:g}: {100 * row.drop:.0f} % gone{lost}",
+                label=f"{row.kind} {row.lr:g}: {100 * row.drop:.0f} % gone{lost}",
             )
         start = found.diagnosis.probed[0].losses[:1]
         if start:
