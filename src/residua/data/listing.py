@@ -129,7 +129,9 @@ def missing_path(path: Path) -> BadData:
         hint = f"did you mean {' or '.join(str(_beside(path, known, name)) for name in near)}?"
     else:
         hint = f"{known.parent} holds {', '.join(siblings[:8]) or 'nothing'}{' ...' if len(siblings) > 8 else ''}."
-    return BadData(f"there is no {path}; {hint} Give a folder, a .csv, .tsv or .parquet table, or digits")
+    return BadData(
+        f"there is no {path}; {hint} Give a folder, a .csv, .tsv or .parquet table, digits or scenes"
+    )
 
 
 def _beside(path: Path, known: Path, name: str) -> Path:

@@ -28,6 +28,9 @@ class UnreadablePicture(BadData):
 LARGEST = 100_000_000
 """The most pixels that a picture may declare; a header that declares more is refused before it is decoded."""
 
+LARGEST_RASTER = 1_000_000_000
+"""The same of pictures with masks, which maps and microscopes give; Pillow's own guard stops at 178 million."""
+
 _SIGNATURES = (
     (4, b"ftypheic", "a HEIC picture, which is not read: save it as JPEG or PNG"),
     (4, b"ftypheix", "a HEIC picture, which is not read: save it as JPEG or PNG"),

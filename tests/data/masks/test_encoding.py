@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from residua.data import UnreadablePicture
 from residua.data.masks import MaskEncoding, MaskSource, open_masks, value_of
 from residua.data.masks.stored import packed, read_mask_file
 from residua.errors import BadData, BadInput
@@ -241,3 +242,46 @@ def test_an_encoding_goes_through_json() -> None:
 def test_what_is_no_value(text: str) -> None:
     with pytest.raises(BadInput, match="is no value of a mask"):
         value_of(text)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32])
+def test_decoding_looks_every_pixel_up(kind: type) -> None:
+    """Against a dictionary, for values in any order, with void ones, and from every width of number."""
+    random = np.random.default_rng(0)
+    values = random.permutation(np.iinfo(kind).max if kind is np.uint8 else 60_000)[:12].tolist()
+    encoding = MaskEncoding(
+        kind="values", classes=tuple("abcdefghi"), values=tuple(values[:9]), void=tuple(values[9:])
+    )
+    table = dict(zip(values, [*range(9), VOID, VOID, VOID], strict=True))
+    stored = random.choice(values, (15, 11)).astype(kind)
+    found = encoding.decode(stored)
+    assert [[table[value] for value in row] for row in stored.tolist()] == found.tolist()
+    kept = np.where(found == VOID, 0, found)
+    written = np.asarray(encoding.encode(kept)) if max(values) < 256 else None
+    assert written is None or np.array_equal(encoding.decode(written), kept)
+    strange = next(value for value in range(256) if value not in values)
+    with pytest.raises(
+        UnreadablePicture, match=f"1 of its pixels have the value {strange}, which stands for no class"
+    ):
+        encoding.decode(np.array([[values[0], strange]], kind))
+
+
+def test_edges_that_were_smoothed_are_no_classes(tmp_path: Path) -> None:
+    masks = written(tmp_path, lambda mask: smoothed(binary(mask)), ".png")
+    source = open_masks(tmp_path)
+    assert (source.encoding.soft, source.classes) == (True, ("background", "foreground"))
+    assert all((found == (masks[number] > 0)).mean() > 0.98 for number, found in class_maps(source))
+
+
+def smoothed(mask: np.ndarray) -> Image.Image:
+    """Return a mask with the grey edges that resizing gives."""
+    return Image.fromarray(mask).resize((28, 20)).resize((56, 40), Image.Resampling.BICUBIC)
+
+
+def test_what_the_masks_mean_is_said(tmp_path: Path) -> None:
+    written(tmp_path, lambda mask: Image.fromarray(COLOURS[mask]), ".png")
+    (tmp_path / "classes.txt").write_text("0 0 0 ground\n220 20 60 person\n0 0 142 car\n")
+    assert (
+        "in the masks #000000 is ground, #dc143c is person, #00008e is car; void is #4682b4"
+        in open_masks(tmp_path).notes
+    )

@@ -23,6 +23,7 @@ LAYOUTS = {
     "ome and a suffix": ("images/{n}.ome.tif", "masks/{n}_label.tif"),
     "a prefix": ("images/image_{n}.png", "masks/mask_{n}.png"),
     "a prefix without a break": ("images/img{n}.png", "masks/mask{n}.png"),
+    "names with words of their own": ("images/im {n}.png", "masks/im {n}_mask.png"),
     "nested": ("images/berlin/{n}.png", "masks/berlin/{n}.png"),
     "one folder deeper": ("set/images/{n}.png", "set/masks/{n}.png"),
     "all in one folder": ("{n}.png", "{n}_mask.png"),
@@ -74,6 +75,7 @@ LAYERS = {
     "a folder a picture": ("images/{n}.png", "masks/{n}/{c}.png"),
     "a folder a class": ("images/{n}.png", "masks/{c}/{n}.png"),
     "an ending a class": ("images/{n}.png", "masks/{n}_{c}.png"),
+    "an ending, of ome": ("images/{n}.ome.tif", "masks/{n}_{c}.png"),
     "an ending and a suffix": ("images/{n}.png", "masks/{n}_{c}_mask.png"),
 }
 
@@ -87,7 +89,7 @@ def test_one_file_for_each_class(tmp_path: Path, layout: tuple[str, str]) -> Non
     source = open_masks(tmp_path)
     assert source.classes == ("background", "cell", "dirt")
     train = source.splits["train"]
-    truth = blobs(6)[int(Path(train.names[0]).stem)][1]
+    truth = blobs(6)[int(Path(train.names[0]).name.split(".")[0])][1]
     wanted = np.where(truth == 3, 0, truth).astype(np.uint8)
     assert np.array_equal(train.read(0).mask, wanted)
     written = source.encoding.save(wanted, tmp_path / "out", "7")
@@ -153,3 +155,60 @@ def test_class_folders_are_no_masks(tmp_path: Path) -> None:
     assert not is_mask_data(tmp_path / "photos.csv")
     with pytest.raises(BadData, match="classes were given for masks"):
         open_data(tmp_path, classes=["cat", "dog"])
+
+
+def test_photos_of_people_with_masks_are_no_masks(tmp_path: Path) -> None:
+    """Class folders whose files are called after a mask, without the picture that it would belong to."""
+    laid_out(tmp_path, "with_mask/{n}_mask.png", "without/{n}.png", ["1", "2", "3"])
+    assert not is_mask_data(tmp_path)
+
+
+def test_a_split_without_masks_is_left_aside_and_said(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        laid_out(tmp_path, split + "/images/{n}.png", split + "/masks/{n}.png", ["1", "2"])
+    saved(tmp_path / "test" / "images" / "1.png", PICTURE)
+    source = open_masks(tmp_path)
+    assert sorted(source.splits) == ["train", "val"]
+    assert "test/ has no masks beside its pictures and is not read" in source.notes
+
+
+def test_polygons_are_no_masks(tmp_path: Path) -> None:
+    saved(tmp_path / "images" / "1.png", PICTURE)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "1.json").write_text("{}")
+    with pytest.raises(
+        BadData, match=r"masks holds no mask \(1 file that is no picture .*\(.json\) ignored\)"
+    ):
+        open_masks(tmp_path)
+
+
+def test_of_several_views_of_a_mask_that_of_the_classes_is_taken(tmp_path: Path) -> None:
+    """As in Cityscapes: labels, colours and instances beside one another, and the labels of training preferred."""
+    for number in range(4):
+        stem = f"aachen_{number:06d}"
+        saved(
+            tmp_path / "leftImg8bit" / "train" / "aachen" / f"{stem}_leftImg8bit.png",
+            PICTURE + np.uint8(number),
+        )
+        for view in ("labelIds", "color", "instanceIds", *(["labelTrainIds"] if number else [])):
+            saved(tmp_path / "gtFine" / "train" / "aachen" / f"{stem}_gtFine_{view}.png", MASK)
+    source = open_masks(tmp_path)
+    assert source.bad == ()
+    taken = {
+        pair.masks[0].rsplit("_", 1)[1] for split in source.splits.values() for pair in split.pairs.named()
+    }
+    assert taken == {"labelIds.png", "labelTrainIds.png"}
+
+
+def test_more_than_one_folder_of_masks_is_asked_about(tmp_path: Path) -> None:
+    """As in DRIVE, where `mask/` is the field of view; a folder of text files is no such folder."""
+    laid_out(tmp_path, "training/images/{n}.png", "training/1st_manual/{n}_manual1.png", ["21", "22"])
+    laid_out(tmp_path, "training/images/{n}.png", "training/mask/{n}_mask.png", ["21", "22"])
+    assert is_mask_data(tmp_path)
+    with pytest.raises(BadData, match=r"more than one folder that may be its masks: 1st_manual, mask;"):
+        open_masks(tmp_path)
+    boxes = laid_out(tmp_path / "other", "images/{n}.png", "masks/{n}.png", ["1", "2"])
+    (boxes / "labels").mkdir()
+    (boxes / "labels" / "1.txt").write_text("0 .5 .5 .1 .1")
+    saved(boxes / "images" / "2.png", PICTURE + np.uint8(1))
+    assert open_masks(boxes).bad == ()

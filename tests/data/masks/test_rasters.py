@@ -1,5 +1,6 @@
 """Pictures of any depth and any number of channels are read as they are stored, or refused with the reason."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 from residua.data import UnreadablePicture, read_picture
 from residua.data.masks import MaskPreprocess, full_scale, open_masks, read_raster, read_raster_header
 from residua.data.masks.resize import reduced, with_channels_of
+from residua.errors import MissingExtra
 from tests.data.masks.make import blobs, saved
 
 RANDOM = np.random.default_rng(0)
@@ -147,3 +149,20 @@ def test_a_set_of_five_channels_and_one_picture_of_three(tmp_path: Path) -> None
     assert abs(float(planes.mean())) < 0.5
     with pytest.raises(UnreadablePicture, match="it has 1 channels, and the others have 5"):
         with_channels_of(GREY[:, :, None], 5, "grey.png")
+
+
+def test_without_tifffile_only_what_needs_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "five.tif", FIVE, photometric="minisblack")
+    Image.fromarray(GREY).save(tmp_path / "grey.tif")
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    assert np.array_equal(read_raster(tmp_path / "grey.tif")[:, :, 0], GREY)
+    with pytest.raises(MissingExtra, match=r"needs tifffile: pip install 'residua\[data\]'"):
+        read_raster(tmp_path / "five.tif")
+
+
+def test_a_fourth_channel_of_a_tiff_is_no_transparency(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", SMALL[:, :, :4], photometric="rgb")
+    assert np.array_equal(read_raster(tmp_path / "a.tif"), SMALL[:, :, :4])
+    assert read_raster_header(tmp_path / "a.tif").channels == 4

@@ -162,3 +162,14 @@ def test_when_most_is_unusable_the_reasons_are_said_at_once(tmp_path: Path) -> N
         saved(tmp_path / "masks" / f"{number:02d}.png", np.zeros((20, 28), np.uint8))
     with pytest.raises(BadData, match=r"8 files .* cannot be used(.|\n)*masks/00.png: the mask is 20 × 28"):
         open_masks(tmp_path)
+
+
+def test_a_train_split_of_which_nothing_is_left_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    two_folders(tmp_path / "train", 3)
+    two_folders(tmp_path / "val", 9)
+    for path in (tmp_path / "train" / "images").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(
+        BadData, match=r"3 files .* cannot be used(.|\n)*train/images/00.jpg: the file is empty"
+    ):
+        open_masks(tmp_path)

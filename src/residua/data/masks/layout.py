@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, final
 
 from residua.data.listing import WHOLE, amount
-from residua.data.masks.pairing import Pair, is_mask_name, paired
+from residua.data.masks.pairing import Pair, is_mask_name, name_without_mask, paired
 from residua.data.source import BadFile
 from residua.data.walking import (
     IMAGE_FOLDERS,
@@ -50,7 +51,7 @@ class _Folders(NamedTuple):
 
 def holds_masks(root: Path) -> bool:
     """Return whether a folder holds pictures and masks rather than class folders."""
-    return bool(_splits_of(root)) or _is_mixed(root)
+    return bool(_splits_of(root)) or _unclear(root) is not None or _is_mixed(root)
 
 
 def list_pairs(root: Path) -> PairListing:
@@ -61,6 +62,8 @@ def list_pairs(root: Path) -> PairListing:
     """
     ignored: Ignored = Counter()
     splits = _splits_of(root)
+    if not splits and (unclear := _unclear(root)):
+        raise BadData(unclear)
     if not splits and _is_mixed(root):
         splits = {WHOLE: _Folders(root, root)}
     if not splits:
@@ -77,7 +80,7 @@ def list_pairs(root: Path) -> PairListing:
             pictures = [path for path in pictures if not is_mask_name(path.stem)]
         found = paired(_named(root, images, pictures), _named(root, masks, files))
         if not found.pairs:
-            raise BadData(_not_one(root, images, masks, pictures, files))
+            raise _not_one(root, _Folders(images, masks), pictures, files, ignored)
         pairs[split] = found.pairs
         unpaired += found.unpaired
         patterns[found.pattern] += len(found.pairs)
@@ -92,7 +95,7 @@ def list_pairs(root: Path) -> PairListing:
         pairs=pairs,
         pattern=patterns.most_common(1)[0][0],
         unpaired=tuple(unpaired),
-        notes=(*notes, *said_of_ignored(ignored)),
+        notes=(*notes, *_left_aside(root, splits), *said_of_ignored(ignored)),
         tops=tuple(_tops(root, splits)),
     )
 
@@ -105,16 +108,31 @@ def _where(root: Path, folder: Path) -> str:
     return f"{folder.relative_to(root).as_posix()}/"
 
 
-def _not_one(root: Path, images: Path, masks: Path, pictures: list[Path], files: list[Path]) -> str:
-    """Say that no name fits another, showing one of each."""
-    for folder, found, kind in ((images, pictures, "picture"), (masks, files, "mask")):
+def _not_one(
+    root: Path, folders: _Folders, pictures: list[Path], files: list[Path], ignored: Ignored
+) -> BadData:
+    """Say that no name fits another, showing one of each, or that there is nothing to fit."""
+    for folder, found, kind in ((folders.images, pictures, "picture"), (folders.masks, files, "mask")):
         if not found:
-            return f"{folder} holds no {kind}. {MASK_LAYOUTS}"
-    return (
-        f"not one mask in {_where(root, masks)} belongs to a picture in {_where(root, images)} by its name: a picture "
-        f"is called {pictures[0].name}, a mask {files[0].name}. Give both the same name, or the mask the name of the "
-        f"picture and _mask ({pictures[0].stem}_mask.png), or give a table with a column of each"
+            beside = "".join(f" ({sentence})" for sentence in said_of_ignored(ignored))
+            return BadData(f"{folder} holds no {kind}{beside}. {MASK_LAYOUTS}")
+    stem = pictures[0].stem.removesuffix(".ome")
+    return BadData(
+        f"not one mask in {_where(root, folders.masks)} belongs to a picture in {_where(root, folders.images)} by its "
+        f"name: a picture is called {pictures[0].name}, a mask {files[0].name}. Give both the same name, or the mask "
+        f"the name of the picture and _mask ({stem}_mask.png), or give a table with a column of each"
     )
+
+
+def _left_aside(root: Path, splits: dict[str, _Folders]) -> Iterator[str]:
+    """Say which folders are splits by their names and have no masks."""
+    for top in {folders.images.parent.parent for folders in splits.values()}:
+        if top.is_relative_to(root):
+            yield from (
+                f"{_where(root, folder)} has no masks beside its pictures and is not read"
+                for folder, split in _named_splits(top)
+                if split not in splits and WHOLE not in splits
+            )
 
 
 def _splits_of(root: Path) -> dict[str, _Folders]:
@@ -176,10 +194,36 @@ def _folders_beside(top: Path) -> dict[str, _Folders]:
 
 
 def _pair_in(folder: Path) -> _Folders | None:
+    images, masks = _named_in(folder)
+    if len(images) == len(masks) == 1:
+        return _Folders(images[0], masks[0])
+    with_pictures = [below for below in masks if _has_pictures(below)]
+    return _Folders(images[0], with_pictures[0]) if len(images) == len(with_pictures) == 1 else None
+
+
+def _named_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders that are called as those of pictures are, and those that are called as those of masks."""
     folders = look(folder, Counter()).folders
     images = [below for below in folders if below.name.casefold() in IMAGE_FOLDERS]
-    masks = [below for below in folders if below.name.casefold() in MASK_FOLDERS]
-    return _Folders(images[0], masks[0]) if len(images) == len(masks) == 1 else None
+    return images, [below for below in folders if below.name.casefold() in MASK_FOLDERS]
+
+
+def _has_pictures(folder: Path) -> bool:
+    return next(walk(folder, Counter()), None) is not None
+
+
+def _unclear(root: Path) -> str | None:
+    """Say that several folders may be those of the masks, as where the field of view has masks too."""
+    for top in _descended(root):
+        for folder in (top, *(below for below, _ in _named_splits(top))):
+            images, masks = _named_in(folder)
+            candidates = [below.name for below in masks if _has_pictures(below)]
+            if len(images) == 1 and len(candidates) > 1:
+                return (
+                    f"{folder} holds {images[0].name}/, and more than one folder that may be its masks: "
+                    f"{', '.join(candidates)}; move the others away, or give a table with a column of each"
+                )
+    return None
 
 
 def _named_splits(folder: Path) -> list[tuple[Path, str]]:
@@ -191,14 +235,11 @@ def _divided(folder: Path) -> bool:
 
 
 def _is_mixed(root: Path) -> bool:
-    """Return whether masks lie among their pictures: a third or more of the first files are masks by their names."""
-    stems: list[str] = []
-    for path in walk(root, Counter()):
-        stems.append(path.stem)
-        if len(stems) == _LOOKED_AT:
-            break
-    masks = sum(map(is_mask_name, stems))
-    return 0 < masks < len(stems) and 3 * masks >= len(stems)
+    """Return whether masks lie among their pictures: a third or more of the first files, with a picture of each."""
+    files = {(path.parent, path.stem) for path in islice(walk(root, Counter()), _LOOKED_AT)}
+    masks = [file for file in files if is_mask_name(file[1])]
+    paired_masks = sum((folder, name_without_mask(stem)) in files for folder, stem in masks)
+    return bool(masks) and 3 * len(masks) >= len(files) and 2 * paired_masks >= len(masks)
 
 
 def _tops(root: Path, splits: dict[str, _Folders]) -> Iterator[Path]:

@@ -16,8 +16,10 @@ _HIGHEST = (255, 65_535)
 """Values that stand for no class beside a few low ones."""
 _LOW = 100
 """Classes by number end below this where the highest value is void."""
-_SMOOTHED = 32
-"""More grey values than this, most of them near black or white, are the edges of a smoothed mask."""
+_SMOOTHED = 16
+"""More grey values than this, where nearly all pixels are near black or white, are the edges of a smoothed mask."""
+_MODES = ("1", "P", "L", "I;16", "I", "RGB")
+"""Each holds all that those before it hold."""
 
 
 @final
@@ -53,44 +55,41 @@ def found_encoding(
     """
     kind = _one_kind(looked)
     counts = summed(looked)
-    soft = kind != "colours" and _is_soft(counts)
-    if soft:
-        counts = Counter(
-            {
-                0: sum(n for v, n in counts.items() if v < 128),
-                255: sum(n for v, n in counts.items() if v > 127),
-            }
-        )
-    _refuse_many(counts, kind, looked)
+    soft = kind != "colours" and _is_soft(counts, lossy=any(one.lossy for one in looked))
     notes: list[str] = []
     if soft:
+        white = sum(number for value, number in counts.items() if value > 127)
+        counts = Counter({0: counts.total() - white, 255: white})
         notes.append("the masks have grey edges between 0 and 255: below 128 is read as 0, the rest as 255")
-    if kind == "files":
-        decided = _by_layers(counts, layers, names)
-    elif names is None:
-        decided = _by_themselves(counts, kind, void)
-    elif names.values:
-        decided = _by_named_values(counts, kind, names, void)
-    else:
-        decided = _by_names(counts, kind, names, void)
+    _refuse_many(counts, kind, looked)
+    decided = _by_layers(counts, layers, names) if kind == "files" else _decided(counts, kind, names, void)
     if len(decided.classes) < 2:
         raise BadData(
             f"the masks have one class, '{decided.classes[0]}', in every pixel; at least two are needed"
         )
-    modes = Counter(one.mode for one in looked)
     palettes = Counter(one.palette for one in looked if one.palette)
     encoding = MaskEncoding(
         kind=kind,
         classes=decided.classes,
         values=decided.values,
         void=decided.void,
-        mode=_widest(modes),
+        mode=max((one.mode for one in looked), key=_MODES.index),
         palette=palettes.most_common(1)[0][0] if palettes else (),
         soft=soft,
         pattern=pattern,
         layers=layers,
     )
-    return encoding, (*notes, *decided.notes)
+    return encoding, (encoding.meaning(), *notes, *decided.notes)
+
+
+def _decided(
+    counts: Counter[int], kind: Kind, names: ClassNames | None, void: Sequence[int] | None
+) -> Mapping:
+    if names is None:
+        return _by_themselves(counts, kind, void)
+    if names.values:
+        return _by_named_values(counts, kind, names, void)
+    return _by_names(counts, kind, names, void)
 
 
 def _one_kind(looked: Sequence[Looked]) -> Kind:
@@ -106,18 +105,12 @@ def _one_kind(looked: Sequence[Looked]) -> Kind:
     return "palette" if palettes == len(looked) else next(iter(by_kind))
 
 
-def _widest(modes: Counter[str]) -> str:
-    order = ("1", "P", "L", "I;16", "I", "RGB")
-    return max(modes, key=order.index)
-
-
-def _is_soft(counts: Counter[int]) -> bool:
+def _is_soft(counts: Counter[int], *, lossy: bool) -> bool:
     """Return whether the values are those of a black and white mask that was smoothed, or saved as JPEG."""
-    if len(counts) <= _SMOOTHED or min(counts) < 0 or max(counts) > 255:
+    if len(counts) <= (2 if lossy else _SMOOTHED) or min(counts) < 0 or max(counts) > 255:
         return False
     ends = sum(number for value, number in counts.items() if value <= 16 or value >= 239)
-    both = min(counts.keys()) <= 16 and max(counts.keys()) >= 239
-    return both and ends >= 0.9 * counts.total()
+    return min(counts) <= 16 and max(counts) >= 239 and ends >= 0.9 * counts.total()
 
 
 def _refuse_many(counts: Counter[int], kind: Kind, looked: Sequence[Looked]) -> None:
@@ -178,13 +171,11 @@ def _by_layers(counts: Counter[int], layers: tuple[str, ...], names: ClassNames 
     classes: list[str] = [label for label in chosen if label.casefold() not in VOID_NAMES]
     values = [numbers.get(label, 0) for label in classes]
     void = [number for label, number in numbers.items() if label not in classes]
-    notes = []
     if 0 not in values and named_background is None and counts[0]:
         classes, values = ["background", *classes], [0, *values]
-        notes.append("what is in the file of no class is 'background'")
     elif 0 not in values:
         void = [0, *void]
-    return Mapping(classes=tuple(classes), values=tuple(values), void=tuple(void), notes=tuple(notes))
+    return Mapping(classes=tuple(classes), values=tuple(values), void=tuple(void))
 
 
 def _by_named_values(

@@ -146,13 +146,15 @@ def _source_of(
         counts = class_counts(found, encoding)
         parts, said = divide_pairs(listing.root, found, counts, split=open_split, seed=seed)
         by_split = {name: [found[place] for place in places] for name, places in parts.items()} | by_split
+    if not by_split["train"]:
+        raise unusable(path, bad)
     headers = [one.header for one in by_split["train"]]
     channels = _channels(Counter(header.channels for header in headers))
     splits: dict[str, MaskSplit] = {}
     for name in ("train", "val", "test"):
         if by_split.get(name):
-            fitting = [one for one in by_split[name] if _fits(one.header.channels, channels)]
-            bad += tuple(_unlike(one, channels) for one in by_split[name] if one not in fitting)
+            fitting = [one for one in by_split[name] if _fits(one, channels)]
+            bad += tuple(_unlike(one, channels) for one in by_split[name] if not _fits(one, channels))
             splits[name] = to_mask_split(name, fitting, encoding, listing.root, channels)
     mirrored, why = _mirrored(encoding.classes)
     return MaskSource(
@@ -202,8 +204,8 @@ def _channels(found: Counter[int]) -> int:
     return max(found, key=lambda channels: (found[channels], channels))
 
 
-def _fits(own: int, channels: int) -> bool:
-    return own == channels or {own, channels} <= {1, 3}
+def _fits(one: Looked, channels: int) -> bool:
+    return one.header.channels == channels or {one.header.channels, channels} <= {1, 3}
 
 
 def _unlike(one: Looked, channels: int) -> BadFile:

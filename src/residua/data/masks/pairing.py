@@ -15,21 +15,26 @@ _MASK_WORDS = frozenset(
             "masks",
             "label",
             "labels",
-            "labelids",
-            "labeltrainids",
             "seg",
             "segmentation",
-            "gt",
-            "gtfine",
+            "annotation",
+            "annot",
+            "target",
+            "truth",
         },
-        *{"groundtruth", "truth", "annotation", "annot", "target", "color", "colour", "l", "p", "ome"},
+        *{"gt", "groundtruth", "gtfine", "labelids", "labeltrainids", "instanceids", "color", "colour"},
+        *{"manual", "l", "p", "ome"},
     }
 )
 _IMAGE_WORDS = frozenset({"image", "images", "img", "leftimg8bit", "rgb", "sat", "input", "raw", "im", "ome"})
-_SURE_WORDS = _MASK_WORDS - {"color", "colour", "l", "p", "ome", "target", "truth"}
+_WRITTEN = (".png", ".tif", ".tiff", ".bmp")
+"""Formats that masks are written in; those of any other become PNG."""
+_SURE_WORDS = _MASK_WORDS - {"color", "colour", "l", "p", "ome", "target", "truth", "manual"}
 """Those that are in no name of a picture."""
+_OTHER_VIEWS = frozenset({"color", "colour", "instanceids"})
+"""The same mask for the eye, or of single objects, as Cityscapes has both beside that of the classes."""
 _BREAK = re.compile(r"([_\-. ]+)")
-_NUMBERED = re.compile(r"(?i)^(?:mask|label|seg|gt|image|img|im)[_\-. ]*(?=\d)")
+_NUMBERED = re.compile(r"([A-Za-z]+)(?=\d)")
 
 
 class Pair(NamedTuple):
@@ -56,7 +61,8 @@ class _File(NamedTuple):
 
     @property
     def key(self) -> str:
-        return str(self.below.with_suffix(""))
+        """Its path without its suffix, of which `.ome.tif` is a double one."""
+        return str(self.below.with_suffix("")).removesuffix(".ome")
 
 
 def paired(images: Sequence[tuple[str, str]], masks: Sequence[tuple[str, str]]) -> Paired:
@@ -90,7 +96,17 @@ def without_words(stem: str, words: Iterable[str]) -> str:
     while len(parts) > 2 and parts[0].casefold() in words and len(parts[0]) > 1:
         parts = parts[2:]
     left = "".join(parts)
-    return _NUMBERED.sub("", left) or left
+    word = _NUMBERED.match(left)  # as in mask7
+    return left[word.end() :] if word and word[1].casefold() in words and len(word[1]) > 1 else left
+
+
+def name_without_mask(stem: str) -> str:
+    """Return what the picture of a mask may be called.
+
+    >>> name_without_mask("cell_1_mask")
+    'cell_1'
+    """
+    return without_words(stem, _MASK_WORDS)
 
 
 def is_mask_name(stem: str) -> bool:
@@ -133,10 +149,10 @@ def _one_by_one(pictures: list[_File], files: list[_File]) -> Paired:
     pairs: list[Pair] = []
     endings: Counter[str] = Counter()
     for picture in pictures:
-        own = masks_of[picture.name]
+        own = _best_of(masks_of[picture.name])
         if len(own) == 1 and own[0].name not in doubted:
             pairs.append(Pair(picture.name, (own[0].name,)))
-            endings[_pattern(picture, own[0])] += 1
+            endings[pattern_of(picture.name, own[0].name)] += 1
         elif not own:
             unpaired.append(BadFile(picture.name, "a picture without its mask"))
         elif len(own) > 1:
@@ -146,15 +162,34 @@ def _one_by_one(pictures: list[_File], files: list[_File]) -> Paired:
     return Paired(pairs, unpaired, pattern)
 
 
-def _pattern(picture: _File, file: _File) -> str:
-    """Return how a mask is called, where `{name}` stands for the name of its picture."""
-    stem, suffix = file.below.stem, file.below.suffix.lower()
-    kept = suffix if suffix in (".png", ".tif", ".tiff", ".bmp") else ".png"
-    for known in (picture.below.stem, without_words(picture.below.stem, _IMAGE_WORDS)):
-        if known in stem:
-            before, after = stem.split(known, 1)
-            return f"{before}{{name}}{after}{kept}".replace("{name}.ome", "{name}")
+def _best_of(masks: list[_File]) -> list[_File]:
+    """Return of several masks of one picture those that show classes rather than colours or single objects."""
+    for wanted in (lambda word: word not in _OTHER_VIEWS, lambda word: word == "labeltrainids"):
+        if len(masks) > 1:
+            better = [mask for mask in masks if wanted(_BREAK.split(mask.below.stem)[-1].casefold())]
+            masks = better or masks
+    return masks
+
+
+def pattern_of(image: str, mask: str) -> str:
+    """Return how a mask is called, where `{name}` stands for the name of its picture without its suffix.
+
+    >>> pattern_of("a.jpg", "mask_a.tif"), pattern_of("cell.ome.tif", "cell_L.gif"), pattern_of("a.jpg", "7.png")
+    ('mask_{name}.tif', '{name}_L.png', '{name}.png')
+    """
+    stem, suffix = PurePosixPath(mask).stem, PurePosixPath(mask).suffix.lower()
+    kept = suffix if suffix in _WRITTEN else ".png"
+    own = PurePosixPath(image).stem.removesuffix(".ome")
+    for known in (own, without_words(own, _IMAGE_WORDS)):
+        if stem.startswith(known):
+            return f"{{name}}{_escaped(stem[len(known) :])}{kept}"
+        if stem.endswith(known):
+            return f"{_escaped(stem[: -len(known)])}{{name}}{kept}"
     return f"{{name}}{kept}"
+
+
+def _escaped(text: str) -> str:
+    return text.removesuffix(".ome").replace("{", "{{").replace("}", "}}")
 
 
 def _in_folders_of_pictures(pictures: list[_File], files: list[_File]) -> Paired | None:

@@ -21,6 +21,11 @@ LARGEST_CROP = 384
 """Pictures with sides up to this are trained on whole, if all are of one size."""
 USUAL_CROP = 256
 _MEASURED = 200
+"""Pictures at most of which mean and deviation are taken, and the pixels at which even fewer are enough."""
+_PIXELS = 100_000_000
+_FEWEST = 8
+_SIDE = 256
+"""Of a picture with longer sides, every so many rows and columns are enough."""
 
 Planes = Float32[Tensor, "channels height width"]
 
@@ -67,7 +72,7 @@ class MaskPreprocess:
             raise BadInput(
                 f"a crop of {sides[0]} × {sides[1]} pixels was asked for; it must be at least 1 × 1"
             )
-        mean, std = _measured(source.splits["train"], scale, source.channels)
+        mean, std = _measured(source.splits["train"], source.channels)
         return cls(crop=sides, scale=scale, channels=source.channels, mean=mean, std=std)
 
     def reduced(self, picture: Raster) -> Raster:
@@ -98,7 +103,7 @@ def usual_crop(source: MaskSource, typical: tuple[int, int]) -> tuple[int, int]:
     return min(height, USUAL_CROP), min(width, USUAL_CROP)
 
 
-def _measured(train: MaskSplit, scale: float, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _measured(train: MaskSplit, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of each channel where white is 1; each picture counts the same."""
 
     def moments(index: int) -> np.ndarray | None:
@@ -106,11 +111,14 @@ def _measured(train: MaskSplit, scale: float, channels: int) -> tuple[tuple[floa
             picture = train.read(index).picture
         except UnreadablePicture:
             return None  # the reading check names it; here it only does not count
-        rows = picture.reshape(-1, channels).astype(np.float64) / full_scale(picture)
+        step = -(-max(picture.shape[:2]) // _SIDE)
+        rows = picture[::step, ::step].reshape(-1, channels).astype(np.float64) / full_scale(picture)
         return np.stack([rows.mean(axis=0), np.square(rows).mean(axis=0)])
 
+    enough = max(_FEWEST, _PIXELS * len(train) // max(1, int(train.shapes.prod(axis=1).sum())))
     with ThreadPoolExecutor() as pool:
-        found = [pair for pair in pool.map(moments, evenly(len(train), _MEASURED)) if pair is not None]
+        chosen = evenly(len(train), min(_MEASURED, enough))
+        found = [pair for pair in pool.map(moments, chosen) if pair is not None]
     if not found:
         return (0.0,) * channels, (1.0,) * channels
     mean, squares = np.stack(found).mean(axis=0)

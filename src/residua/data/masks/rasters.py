@@ -11,13 +11,12 @@ from PIL import Image
 
 from residua.data.masks.tiff import BEGINNINGS, Binary, read_tiff, shape_of_tiff
 from residua.data.pictures import TURNS, decoded, header_of, named, opened, orientation_of, quiet
-from residua.data.refusals import UnreadablePicture
+from residua.data.refusals import LARGEST_RASTER, UnreadablePicture
 from residua.data.whole import what_is_broken
 
-LARGEST_RASTER = 1_000_000_000
-"""Pixels at most; Pillow's own guard stops at 178 million in the formats that only it reads."""
 _SIXTEEN = ("I;16", "I;16B", "I;16L", "I;16N")
-_SIMPLE = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "CMYK", *_SIXTEEN})
+_SIMPLE = frozenset({"1", "L", "P", "RGB", "CMYK", *_SIXTEEN})
+"""What Pillow reads of a TIFF file. A fourth channel is more often infrared than transparency, so it is kept."""
 
 Raster = UInt8[np.ndarray, "_ _ _"] | UInt16[np.ndarray, "_ _ _"] | Float32[np.ndarray, "_ _ _"]
 """Height × width × channels. White is 255, 65,535 or, of floats, 1."""

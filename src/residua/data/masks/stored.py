@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Integer
 from PIL import Image
 
-from residua.data.masks.rasters import LARGEST_RASTER
 from residua.data.masks.tiff import BEGINNINGS, read_tiff
 from residua.data.pictures import named, opened, quiet
-from residua.data.refusals import UnreadablePicture
+from residua.data.refusals import LARGEST_RASTER, UnreadablePicture
 from residua.data.whole import what_is_broken
 
 Kind = Literal["values", "palette", "colours", "files"]

@@ -1,10 +1,11 @@
 """A table with a column of pictures and a column of masks: CSV, TSV or Parquet."""
 
+from collections import Counter
 from pathlib import Path
 
 from residua.data.listing import WHOLE, amount
 from residua.data.masks.layout import PairListing
-from residua.data.masks.pairing import Pair
+from residua.data.masks.pairing import Pair, pattern_of
 from residua.data.source import BadFile
 from residua.data.tables import SPLIT_COLUMNS, SPLITS, Table, holds_paths, holds_splits, read_table
 from residua.errors import BadData
@@ -61,7 +62,9 @@ def list_table_pairs(path: Path) -> PairListing:
     return PairListing(
         root=path.parent,
         pairs={name: pairs[name] for name in ("train", "val", "test", WHOLE) if name in pairs},
-        pattern="{name}.png",
+        pattern=Counter(
+            pattern_of(pair.image, pair.masks[0]) for found in pairs.values() for pair in found
+        ).most_common(1)[0][0],
         unpaired=tuple(unpaired),
         notes=(said, f"{amount(len(table.rows), 'row')} in {path.name}"),
         tops=(path.parent,),

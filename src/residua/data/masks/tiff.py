@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from residua.data.refusals import UnreadablePicture
+from residua.data.refusals import LARGEST_RASTER, UnreadablePicture, too_large
 from residua.errors import MissingExtra
 
 Binary = io.BytesIO | io.BufferedReader
@@ -67,6 +67,8 @@ def _read(file: Binary, *, pixels: bool) -> tuple[Shape, np.ndarray | None]:
             )
         channels = lengths[channel[0]] if channel else 1
         shape = Shape(lengths[axes.index("Y")], lengths[axes.index("X")], channels, np.dtype(series.dtype))
+        if shape.height * shape.width > LARGEST_RASTER:
+            raise UnreadablePicture("", too_large(shape.height * shape.width, LARGEST_RASTER))
         if not pixels:
             return shape, None
         try:
