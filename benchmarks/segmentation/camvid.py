@@ -1,4 +1,4 @@
-"""CamVid at half size: Residua with its defaults beside segmentation_models.pytorch in the loop of its documentation.
+"""CamVid at half size: Residua with its defaults beside segmentation_models.pytorch in the plain loop of its pages.
 
     python -m benchmarks.segmentation.camvid CAMVID --peer PYTHON [--minutes 20] [--seeds 2] [--out FILE]
 
@@ -42,7 +42,8 @@ def seconds_an_epoch(data: str) -> float:
     recipe, _ = decide(task, Settings(scale=0.5), data)
     task = task.loaded(lambda done, total: None)
     seed_everything(0)
-    network = build(task.spec(recipe)).to(memory_format=torch.channels_last)
+    network = build(task.spec(recipe))
+    torch.nn.Module.to(network, memory_format=torch.channels_last)
     loss = task.loss(recipe, torch.device("cpu"))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
     batches, began = task.batches(recipe), 0.0
@@ -52,7 +53,7 @@ def seconds_an_epoch(data: str) -> float:
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.amp):
             logits = network(batch.images.to(memory_format=torch.channels_last))
         optimizer.zero_grad()
-        loss(logits, batch.targets).backward()
+        torch.autograd.backward(loss(logits, batch.targets))
         optimizer.step()
     steps = (time.monotonic() - began) * len(batches) / (STEPS - 3)
     began = time.monotonic()

@@ -3,7 +3,7 @@
     python -m benchmarks.segmentation.memory [--side 12000] [--out FILE]
 
 A picture of so many pixels a side is drawn, and a small network (a U-Net of 4 and 8 channels, 11 classes, untrained)
-predicts it as `residua predict` does: the mask in its encoding, the overlay and the table of areas are written.
+predicts it as `residua predict` does: the mask is written in its encoding, the overlay and the areas beside it.
 The process that predicts reports its own peak. What counts is that peak less what it had resident before, with the
 network loaded and one small picture predicted, so that all code and all libraries are there.
 """

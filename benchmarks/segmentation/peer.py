@@ -101,13 +101,13 @@ def main() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     loss = nn.CrossEntropyLoss(ignore_index=VOID)
     best: dict[str, Any] = {"mean_iou": -1.0}
-    epoch = 0
-    while not given.stop.exists():
+    epoch, stopped = 0, False
+    while not stopped:
         for images, masks in batches(train):
             optimizer.zero_grad()
             loss(model(images), masks).backward()
             optimizer.step()
-            if given.stop.exists():
+            if stopped := given.stop.exists():
                 break
         epoch += 1
         found = scored(model, val, names)

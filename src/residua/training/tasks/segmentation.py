@@ -82,7 +82,7 @@ class Segmentation(Task):
         pixels = list(source.splits["train"].pixels().values())
         epochs = min(100, max(20, round(32_000 / count)))
         batch_size = min(count, max(4, min(16, 1 << max(0, (count // 48).bit_length() - 1))))
-        adamw = settings.optimizer != "sgd"
+        adamw = settings.optimizer == "adamw"
         made_for = f"for what is up to {SMALL} pixels" if small else "a ResNet-18 on the way down"
         size = "whole pictures" if self.preprocess.crop == self.typical else "pieces of the pictures"
         return usual_choices(settings) | {
@@ -96,10 +96,10 @@ class Segmentation(Task):
                 f"4 to 16 by the size of the set: {count // batch_size:,} steps an epoch",
             ),
             "lr": (
-                (0.005 if small else 0.001) if adamw else 0.05,
+                (1e-3 if adamw else 0.2 if small else 0.1),
                 "the usual one of AdamW" if adamw else "the usual one of SGD",
             ),
-            "optimizer": ("adamw", "it finds rare classes sooner"),
+            "optimizer": ("sgd", "the networks' papers used it"),
             "weight_decay": (0.01 if adamw else 5e-4, "the usual one for this optimizer"),
             "warmup": (0.05, "a twentieth of the steps"),
             "label_smoothing": (0.0, "masks are sure"),

@@ -35,7 +35,7 @@ class TrainingBatches(Protocol):
     def __len__(self) -> int: ...
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch | MaskBatch]:
-        """Give the batches of an epoch, from one of them on."""
+        """Give the batches of an epoch from number `start` on."""
         ...
 
 
