@@ -15,14 +15,18 @@ from sklearn import metrics
 
 from residua.data.masks import MaskSource, open_masks
 from residua.errors import BadData, BadInput, Interrupted
+from residua.exam import examine
 from residua.nets.spec import ResNetSpec, UNetSpec
 from residua.objective import MaskScores
 from residua.runs import EpochRow, EventRow, Row, StepRow, load_model, open_run, read_rows
 from residua.training import MaskEvaluation, MaskPrediction, Settings, evaluate, evaluate_run, predict, train
 from residua.training.checkpoint import checkpoints
-from residua.training.job import resume
-from residua.training.recipe import LossName
+from residua.training.job import resume, silent
+from residua.training.plan import make_plan
+from residua.training.recipe import FINE_TUNING, LossName
 from residua.training.record import MaskRecord, read_record
+from residua.training.subject import open_subject
+from residua.training.tasks import Segmentation
 from residua.types import VOID
 from tests.data.masks.make import blobs, saved, two_folders
 
@@ -78,7 +82,7 @@ def test_it_learns_and_says_so_in_its_rows(run: Path) -> None:
 def test_everything_chosen_is_written_down_with_its_reason(run: Path) -> None:
     written = msgspec.json.decode((run / "config.json").read_bytes())
     given = {"data", "model", "device", "batch_size", "epochs", "lr", "crop"}
-    other = {"image_size", "mixup", "cutmix", "classes", "void"}
+    other = {"image_size", "mixup", "cutmix", "classes", "void", *FINE_TUNING}
     assert set(written["chosen"]) == set(written["config"]) - given - other
     assert all(written["chosen"].values())
     record = read_record(open_run(run))
@@ -156,6 +160,23 @@ def test_masks_are_written_as_they_came_in_for_pictures_of_any_size(run: Path, t
     assert np.asarray(Image.open(single.masks[0])).shape == (1, 1)
     table = (tmp_path / "out" / "areas.csv").read_text().splitlines()
     assert table[0] == "file,class,pixels,share" and len(table) == 1 + 2 * 4
+
+
+def test_the_last_layer_begins_at_the_shares_of_the_classes(network: str, data: Path) -> None:
+    plan = make_plan(data, settings(network), skip_bad=False, tell=silent)
+    assert isinstance(plan.task, Segmentation)
+    pixels = np.array(list(plan.task.source.splits["train"].pixels().values()))
+    began = plan.network.get_parameter("head.bias").softmax(0).tolist()
+    assert began == pytest.approx((pixels / pixels.sum()).tolist(), rel=1e-4)
+
+
+def test_a_network_is_examined_on_masks(data: Path, network: str, run: Path) -> None:
+    subject = open_subject(network, data=str(data))
+    assert subject.batch[1].ndim == 3 and subject.words.startswith("20 training pictures")
+    found = examine(subject.model, subject.batch, loss=subject.loss, depth="still")
+    assert found.verdict == "trains"
+    again = open_subject(str(run))
+    assert torch.equal(again.batch[1].unique(), torch.tensor([0, 1, 2, 3, VOID]))
 
 
 @pytest.mark.parametrize("step", [3, 8])

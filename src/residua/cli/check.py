@@ -37,14 +37,13 @@ def check(
     """
     names, values = names_from(classes), values_from(void)
     with Display(open_screen(stderr=True)) as display:
-        tell = partial(display.tell, "reading pictures")
         found: CheckReport | MaskCheckReport
         if is_mask_data(data):
-            found = check_masks(data, classes=names, void=values, tell=tell)
+            found = check_masks(data, classes=names, void=values, tell=display.tell)
         else:
             if names or values:
                 raise BadData(f"--classes and --void are for masks, and {data} has none that are found")
-            found = pictures.check(data, tell=tell)
+            found = pictures.check(data, tell=partial(display.tell, "reading pictures"))
     if as_json:
         print(msgspec.json.encode(found).decode())
     elif isinstance(found, MaskCheckReport):

@@ -47,9 +47,9 @@ def examine(
         as_json: for machines.
     """
     subject = open_subject(target, data=data, shape=shape_of(input), classes=classes, device=device)
-    found = look(subject.model, subject.batch, depth="still" if still else "probe")
+    found = look(subject.model, subject.batch, loss=subject.loss, depth="still" if still else "probe")
     if page:
-        bands = healthy_bands(subject.model, subject.batch)
+        bands = healthy_bands(subject.model, subject.batch, loss=subject.loss)
         write_text(page, examination_page(subject.name, subject.words, found, bands))
     if as_json:
         print(as_text(subject.name, subject.words, found))

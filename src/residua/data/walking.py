@@ -33,7 +33,7 @@ MASK_FOLDERS = frozenset(
     {
         *{"mask", "masks", "label", "labels", "annotation", "annotations", "annot", "seg", "segmentation"},
         *{"segmentations", "segmentationclass", "gt", "gtfine", "ground_truth", "groundtruth", "truth"},
-        *{"target", "targets"},
+        *{"target", "targets", "1st_manual", "manual"},
     }
 )
 """What those folders of masks are called."""

@@ -142,6 +142,8 @@ PAPER_UNET = UNetSpec(widths=(64, 128, 256, 512, 1024), in_channels=1)
 NORMED_UNET = msgspec.structs.replace(PAPER_UNET, norm="batch")
 RESIDUAL_UNET = UNetSpec(widths=(64, 128, 256, 512), block="residual", norm="batch")
 ADDITIVE_UNET = msgspec.structs.replace(PAPER_UNET, join="sum")
+RESNET14 = ResNetSpec(depths=(2, 2, 2), widths=(32, 64, 128), stem_width=32)
+SLIM_UNET = UNetSpec(widths=(64, 32, 32, 16), norm="batch", encoder=RESNET14)
 RESNET18 = imagenet_resnet(2, 2, 2, 2, basic=True)
 RESNET34 = imagenet_resnet(3, 4, 6, 3, basic=True)
 RESNET50 = imagenet_resnet(3, 4, 6, 3)
@@ -196,6 +198,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "unet": Preset(PAPER_UNET, UNET, 256, 31_030_658, 48_096_083_968),
     "unet_bn": Preset(NORMED_UNET, UNET, 256, 31_036_546, 48_096_083_968),
     "unet_additive": Preset(ADDITIVE_UNET, UNET, 256, 27_897_218, 38_432_407_552),
+    "unet_resnet14": Preset(SLIM_UNET, UNET, 64, 918_658, 106_659_840),
     "unet_resnet18": Preset(encoded_unet(RESNET18), UNET, 256, 14_328_098, 5_390_729_216),
     "unet_resnet34": Preset(encoded_unet(RESNET34), UNET, 256, 24_436_258, 7_806_648_320),
     "unet_resnet50": Preset(encoded_unet(RESNET50), UNET, 256, 32_520_994, 10_625_220_608),

@@ -31,6 +31,7 @@ _OF_MASKS: tuple[Part, ...] = (
     training.curves,
     masks.meaning,
     training.speed,
+    exports.files,
     setting.command,
     setting.machine,
 )

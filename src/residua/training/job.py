@@ -143,7 +143,9 @@ def resume(
             task = reopen_task(where, record).loaded(partial(tell, "reading pictures"))
             task = readable(task, where, skip_bad=False)
         seed_everything(recipe.seed)
-        network = build(config.network or task.spec(recipe)).to(open_device(recipe.device))
+        network = build(config.network or task.spec(recipe))
+        task.begin(network)
+        network = network.to(open_device(recipe.device))
         with saying_if_stopped(at_once(folder)), noting_stops() as stop:
             job, state = prepare(recipe, task, network, folder, show, stop)
             if checkpoints(folder.checkpoints):

@@ -70,6 +70,8 @@ def make_plan(data: str | Path, settings: Settings, *, skip_bad: bool, tell: Tel
     recipe, chosen = decide(task, settings, str(data))  # with the pictures that were left out
     seed_everything(recipe.seed)
     network = build(task.spec(recipe))
+    task.begin(network)
+    # Over what the task began: a head that comes with the weights is kept as it is.
     start = beginning(weights, network, task.source.classes) if weights else None
     if weights and start:
         task = normalised(task, weights, start)

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from residua.data import Preprocess, is_mask_data
 from residua.errors import BadInput
 from residua.files import reason
-from residua.look import Examples
+from residua.look import Examples, Loss
 from residua.nets.build import build
 from residua.nets.presets import PRESETS
 from residua.nets.spec import Segmenting
+from residua.objective import pixel_cross_entropy
 from residua.runs import Model, Run, load_model, open_run
 from residua.training.network import spec_of
 from residua.training.processor import open_device
@@ -38,12 +40,14 @@ class Subject:
         model: in training mode.
         batch: inputs and targets.
         words: what the batch is, for the reader.
+        loss: that suits the targets.
     """
 
     name: str
     model: nn.Module
     batch: Examples
     words: str
+    loss: Loss
 
 
 def open_subject(
@@ -81,7 +85,8 @@ def open_subject(
     else:
         batch, words, model = preset(target, data=data, shape=shape, classes=classes)
     model = model.to(place).train()
-    return Subject(target, model, (batch[0].to(place), batch[1].to(place)), words)
+    loss = pixel_cross_entropy if batch[1].ndim > 1 else F.cross_entropy  # masks have void pixels
+    return Subject(target, model, (batch[0].to(place), batch[1].to(place)), words, loss)
 
 
 def of_run(run: Run, trained: Model, data: str | None) -> tuple[Examples, str]:

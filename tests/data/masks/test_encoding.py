@@ -276,3 +276,12 @@ def test_edges_that_were_smoothed_are_no_classes(tmp_path: Path) -> None:
 def smoothed(mask: np.ndarray) -> Image.Image:
     """Return a mask with the grey edges that resizing gives."""
     return Image.fromarray(mask).resize((28, 20)).resize((56, 40), Image.Resampling.BICUBIC)
+
+
+def test_what_the_masks_mean_is_said(tmp_path: Path) -> None:
+    written(tmp_path, lambda mask: Image.fromarray(COLOURS[mask]), ".png")
+    (tmp_path / "classes.txt").write_text("0 0 0 ground\n220 20 60 person\n0 0 142 car\n")
+    assert (
+        "in the masks #000000 is ground, #dc143c is person, #00008e is car; void is #4682b4"
+        in open_masks(tmp_path).notes
+    )

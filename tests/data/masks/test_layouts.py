@@ -180,3 +180,35 @@ def test_polygons_are_no_masks(tmp_path: Path) -> None:
         BadData, match=r"masks holds no mask \(1 file that is no picture .*\(.json\) ignored\)"
     ):
         open_masks(tmp_path)
+
+
+def test_of_several_views_of_a_mask_that_of_the_classes_is_taken(tmp_path: Path) -> None:
+    """As in Cityscapes: labels, colours and instances beside one another, and the labels of training preferred."""
+    for number in range(4):
+        stem = f"aachen_{number:06d}"
+        saved(
+            tmp_path / "leftImg8bit" / "train" / "aachen" / f"{stem}_leftImg8bit.png",
+            PICTURE + np.uint8(number),
+        )
+        for view in ("labelIds", "color", "instanceIds", *(["labelTrainIds"] if number else [])):
+            saved(tmp_path / "gtFine" / "train" / "aachen" / f"{stem}_gtFine_{view}.png", MASK)
+    source = open_masks(tmp_path)
+    assert source.bad == ()
+    taken = {
+        pair.masks[0].rsplit("_", 1)[1] for split in source.splits.values() for pair in split.pairs.named()
+    }
+    assert taken == {"labelIds.png", "labelTrainIds.png"}
+
+
+def test_more_than_one_folder_of_masks_is_asked_about(tmp_path: Path) -> None:
+    """As in DRIVE, where `mask/` is the field of view; a folder of text files is no such folder."""
+    laid_out(tmp_path, "training/images/{n}.png", "training/1st_manual/{n}_manual1.png", ["21", "22"])
+    laid_out(tmp_path, "training/images/{n}.png", "training/mask/{n}_mask.png", ["21", "22"])
+    assert is_mask_data(tmp_path)
+    with pytest.raises(BadData, match=r"more than one folder that may be its masks: 1st_manual, mask;"):
+        open_masks(tmp_path)
+    boxes = laid_out(tmp_path / "other", "images/{n}.png", "masks/{n}.png", ["1", "2"])
+    (boxes / "labels").mkdir()
+    (boxes / "labels" / "1.txt").write_text("0 .5 .5 .1 .1")
+    saved(boxes / "images" / "2.png", PICTURE + np.uint8(1))
+    assert open_masks(boxes).bad == ()

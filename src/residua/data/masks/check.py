@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median_low
 from typing import final
@@ -22,6 +23,7 @@ from residua.data.source import BadFile
 from residua.data.threads import in_threads
 from residua.errors import BadData
 
+Tell = Callable[[str, int, int], None]
 _RARE = 0.001
 """A class with a smaller share of the training pixels is named."""
 _MOSTLY = 0.5
@@ -103,7 +105,7 @@ def check_masks(
     *,
     classes: Sequence[str] | None = None,
     void: Sequence[int] | None = None,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> MaskCheckReport:
     """Read every picture and mask, and say what is wrong with the set.
 
@@ -111,7 +113,7 @@ def check_masks(
         data: a folder of pictures and masks, a table, or "scenes".
         classes: names of the classes, or the path of a file of them.
         void: values of the masks that stand for no class.
-        tell: told as it goes on how many pairs are read, and of how many.
+        tell: told as it goes on what is being read, how much of it is, and of how much.
 
     >>> check_masks("scenes").ok
     True
@@ -121,10 +123,10 @@ def check_masks(
     """
     divided = str(data) != SCENES and _is_divided(list_mask_data(Path(data)).pairs)
     try:
-        source = open_masks(data, classes=classes, void=void)
+        source = open_masks(data, classes=classes, void=void, tell=_of(tell, "reading masks"))
     except BadData as refusal:
         return _refused(str(data), refusal)
-    looked, unread = _look(source, tell)
+    looked, unread = _look(source, _of(tell, "reading pictures"))
     shapes = np.concatenate([split.shapes for split in source.splits.values()])
     by_area = sorted((tuple(shape) for shape in shapes.tolist()), key=lambda shape: shape[0] * shape[1])
     all_void, one_class = _without_class(source)
@@ -159,6 +161,10 @@ class _Looked:
     picture: str
     mask: str
     kind: str
+
+
+def _of(tell: Tell | None, what: str) -> Callable[[int, int], None] | None:
+    return None if tell is None else partial(tell, what)
 
 
 def _is_divided(pairs: Iterable[str]) -> bool:

@@ -137,6 +137,26 @@ class MaskEncoding:
         """Return how a person calls a stored value."""
         return f"the {said_of(value, self.kind)}"
 
+    def meaning(self, *, most: int = 24) -> str:
+        """Return what the values mean, in one sentence that names at most `most` classes.
+
+        >>> MaskEncoding(kind="values", classes=("ground", "cell"), values=(0, 255), void=(9,)).meaning()
+        'in the masks 0 is ground, 255 is cell; void is 9'
+        """
+        pairs = zip(self.values, self.classes, strict=True)
+        parts = [f"{self._stored(value)} is {name}" for value, name in pairs][:most]
+        if len(self.classes) > most:
+            parts.append(f"and {len(self.classes) - most} more")
+        void = ", ".join(self._stored(value) for value in self.void[:8])
+        more = ", ..." if len(self.void) > 8 else ""
+        return f"in the masks {', '.join(parts)}" + (f"; void is {void}{more}" if void else "")
+
+    def _stored(self, value: int) -> str:
+        """Return how a person writes a stored value."""
+        if self.kind == "files":
+            return f"the file {self.layers[value - 1]}" if value else "what is in no file"
+        return f"#{value:06x}" if self.kind == "colours" else str(value)
+
     def _numbers(self, classes: ClassMap) -> np.ndarray:
         kind = np.uint8 if max(self.values, default=0) < 256 and max(self.void, default=0) < 256 else np.int32
         table = np.full(

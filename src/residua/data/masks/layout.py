@@ -51,7 +51,7 @@ class _Folders(NamedTuple):
 
 def holds_masks(root: Path) -> bool:
     """Return whether a folder holds pictures and masks rather than class folders."""
-    return bool(_splits_of(root)) or _is_mixed(root)
+    return bool(_splits_of(root)) or _unclear(root) is not None or _is_mixed(root)
 
 
 def list_pairs(root: Path) -> PairListing:
@@ -62,6 +62,8 @@ def list_pairs(root: Path) -> PairListing:
     """
     ignored: Ignored = Counter()
     splits = _splits_of(root)
+    if not splits and (unclear := _unclear(root)):
+        raise BadData(unclear)
     if not splits and _is_mixed(root):
         splits = {WHOLE: _Folders(root, root)}
     if not splits:
@@ -192,10 +194,36 @@ def _folders_beside(top: Path) -> dict[str, _Folders]:
 
 
 def _pair_in(folder: Path) -> _Folders | None:
+    images, masks = _named_in(folder)
+    if len(images) == len(masks) == 1:
+        return _Folders(images[0], masks[0])
+    with_pictures = [below for below in masks if _has_pictures(below)]
+    return _Folders(images[0], with_pictures[0]) if len(images) == len(with_pictures) == 1 else None
+
+
+def _named_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders that are called as those of pictures are, and those that are called as those of masks."""
     folders = look(folder, Counter()).folders
     images = [below for below in folders if below.name.casefold() in IMAGE_FOLDERS]
-    masks = [below for below in folders if below.name.casefold() in MASK_FOLDERS]
-    return _Folders(images[0], masks[0]) if len(images) == len(masks) == 1 else None
+    return images, [below for below in folders if below.name.casefold() in MASK_FOLDERS]
+
+
+def _has_pictures(folder: Path) -> bool:
+    return next(walk(folder, Counter()), None) is not None
+
+
+def _unclear(root: Path) -> str | None:
+    """Say that several folders may be those of the masks, as where the field of view has masks too."""
+    for top in _descended(root):
+        for folder in (top, *(below for below, _ in _named_splits(top))):
+            images, masks = _named_in(folder)
+            candidates = [below.name for below in masks if _has_pictures(below)]
+            if len(images) == 1 and len(candidates) > 1:
+                return (
+                    f"{folder} holds {images[0].name}/, and more than one folder that may be its masks: "
+                    f"{', '.join(candidates)}; move the others away, or give a table with a column of each"
+                )
+    return None
 
 
 def _named_splits(folder: Path) -> list[tuple[Path, str]]:

@@ -79,7 +79,7 @@ def found_encoding(
         pattern=pattern,
         layers=layers,
     )
-    return encoding, (*notes, *decided.notes)
+    return encoding, (encoding.meaning(), *notes, *decided.notes)
 
 
 def _decided(
@@ -171,13 +171,11 @@ def _by_layers(counts: Counter[int], layers: tuple[str, ...], names: ClassNames 
     classes: list[str] = [label for label in chosen if label.casefold() not in VOID_NAMES]
     values = [numbers.get(label, 0) for label in classes]
     void = [number for label, number in numbers.items() if label not in classes]
-    notes = []
     if 0 not in values and named_background is None and counts[0]:
         classes, values = ["background", *classes], [0, *values]
-        notes.append("what is in the file of no class is 'background'")
     elif 0 not in values:
         void = [0, *void]
-    return Mapping(classes=tuple(classes), values=tuple(values), void=tuple(void), notes=tuple(notes))
+    return Mapping(classes=tuple(classes), values=tuple(values), void=tuple(void))
 
 
 def _by_named_values(

@@ -15,21 +15,24 @@ _MASK_WORDS = frozenset(
             "masks",
             "label",
             "labels",
-            "labelids",
-            "labeltrainids",
             "seg",
             "segmentation",
-            "gt",
-            "gtfine",
+            "annotation",
+            "annot",
+            "target",
+            "truth",
         },
-        *{"groundtruth", "truth", "annotation", "annot", "target", "color", "colour", "l", "p", "ome"},
+        *{"gt", "groundtruth", "gtfine", "labelids", "labeltrainids", "instanceids", "color", "colour"},
+        *{"manual", "l", "p", "ome"},
     }
 )
 _IMAGE_WORDS = frozenset({"image", "images", "img", "leftimg8bit", "rgb", "sat", "input", "raw", "im", "ome"})
 _WRITTEN = (".png", ".tif", ".tiff", ".bmp")
 """Formats that masks are written in; those of any other become PNG."""
-_SURE_WORDS = _MASK_WORDS - {"color", "colour", "l", "p", "ome", "target", "truth"}
+_SURE_WORDS = _MASK_WORDS - {"color", "colour", "l", "p", "ome", "target", "truth", "manual"}
 """Those that are in no name of a picture."""
+_OTHER_VIEWS = frozenset({"color", "colour", "instanceids"})
+"""The same mask for the eye, or of single objects, as Cityscapes has both beside that of the classes."""
 _BREAK = re.compile(r"([_\-. ]+)")
 _NUMBERED = re.compile(r"([A-Za-z]+)(?=\d)")
 
@@ -146,7 +149,7 @@ def _one_by_one(pictures: list[_File], files: list[_File]) -> Paired:
     pairs: list[Pair] = []
     endings: Counter[str] = Counter()
     for picture in pictures:
-        own = masks_of[picture.name]
+        own = _best_of(masks_of[picture.name])
         if len(own) == 1 and own[0].name not in doubted:
             pairs.append(Pair(picture.name, (own[0].name,)))
             endings[pattern_of(picture.name, own[0].name)] += 1
@@ -157,6 +160,15 @@ def _one_by_one(pictures: list[_File], files: list[_File]) -> Paired:
             unpaired.append(BadFile(picture.name, f"it has more than one mask: {both}; keep one of them"))
     pattern = endings.most_common(1)[0][0] if endings else "{name}.png"
     return Paired(pairs, unpaired, pattern)
+
+
+def _best_of(masks: list[_File]) -> list[_File]:
+    """Return of several masks of one picture those that show classes rather than colours or single objects."""
+    for wanted in (lambda word: word not in _OTHER_VIEWS, lambda word: word == "labeltrainids"):
+        if len(masks) > 1:
+            better = [mask for mask in masks if wanted(_BREAK.split(mask.below.stem)[-1].casefold())]
+            masks = better or masks
+    return masks
 
 
 def pattern_of(image: str, mask: str) -> str:

@@ -43,8 +43,10 @@ OF_PICTURES: Final = ("image_size", "mixup", "cutmix")
 """Settings that only one class a picture has a use for."""
 BACKGROUNDS: Final = ("background", "_background_", "bg", "ground", "none", "nothing", "0")
 """What the class between the things is called."""
-PIXELS: Final = 300_000_000
-"""Of training pictures, in all epochs together, that a training sees if nobody says how long it is to be."""
+SMALL: Final = 96
+"""Up to this many pixels a side a network is enough that halves them four times."""
+RAREST: Final = 1e-4
+"""The share of a class at least, where its bias begins: one that is hardly there must still be learned."""
 
 
 @final
@@ -76,25 +78,29 @@ class Segmentation(Task):
 
     def choices(self, settings: Settings) -> Choices:
         source, (height, width) = self.source, self.preprocess.crop
-        count, seen = len(source.splits["train"]), height * width
+        count, small = len(source.splits["train"]), max(height, width) <= SMALL
         pixels = list(source.splits["train"].pixels().values())
-        epochs = min(400, max(20, round(PIXELS / (count * seen))))
-        batch_size = min(count, 32 if seen <= 64**2 else 16 if seen <= 128**2 else 8)
-        network = "unet_resnet18"
+        epochs = min(100, max(20, round(32_000 / count)))
+        batch_size = min(count, max(4, min(16, 1 << max(0, (count // 48).bit_length() - 1))))
+        adamw = settings.optimizer != "sgd"
+        made_for = f"for what is up to {SMALL} pixels" if small else "a ResNet-18 on the way down"
         size = "whole pictures" if self.preprocess.crop == self.typical else "pieces of the pictures"
         return usual_choices(settings) | {
-            "model": (network, "a ResNet-18 on the way down: sees far, and is quick"),
-            "epochs": (epochs, f"{count * seen * epochs / 1e6:,.0f} million pixels in all"),
-            "batch_size": (batch_size, f"{count // batch_size:,} steps an epoch"),
-            "lr": (1e-3, "the usual one of AdamW")
-            if settings.optimizer != "sgd"
-            else (0.05, "the usual one of SGD"),
-            "optimizer": ("adamw", "masks differ in how hard they are, and it suits each weight"),
-            "weight_decay": (
-                (5e-4, "the usual one of SGD")
-                if settings.optimizer == "sgd"
-                else (0.01, "the usual one of AdamW")
+            "model": (
+                "unet_resnet14" if small else "unet_resnet18",
+                f"{made_for}; seen at {height} × {width}",
             ),
+            "epochs": (epochs, "about 32,000 pictures in all, from 20 to 100 epochs"),
+            "batch_size": (
+                batch_size,
+                f"4 to 16 by the size of the set: {count // batch_size:,} steps an epoch",
+            ),
+            "lr": (
+                (0.005 if small else 0.001) if adamw else 0.05,
+                "the usual one of AdamW" if adamw else "the usual one of SGD",
+            ),
+            "optimizer": ("adamw", "it finds rare classes sooner"),
+            "weight_decay": (0.01 if adamw else 5e-4, "the usual one for this optimizer"),
             "warmup": (0.05, "a twentieth of the steps"),
             "label_smoothing": (0.0, "masks are sure"),
             "class_weights": (
@@ -124,6 +130,16 @@ class Segmentation(Task):
             classes=len(self.source.classes),
             in_channels=self.source.channels,
         )
+
+    @torch.no_grad()
+    def begin(self, network: Network) -> None:
+        """Start the biases of the last layer at the share of each class, as Lin et al. 2017 (arXiv:1708.02002) do.
+
+        Else the first hundred steps only learn that most pixels are background.
+        """
+        pixels = torch.tensor(list(self.source.splits["train"].pixels().values()), dtype=torch.float64)
+        shares = (pixels / pixels.sum()).clamp(min=RAREST)
+        network.get_parameter("head.bias").copy_(shares.log())
 
     def sample(self) -> Tensor:
         return torch.zeros(1, self.preprocess.channels, *self.preprocess.crop)

@@ -98,6 +98,10 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def begin(self, network: Network) -> None:
+        """Set the first weights that the data say, in place, after all others were drawn."""
+
+    @abstractmethod
     def sample(self) -> Tensor:
         """Return an empty picture of the size that the network trains on, with a batch dimension."""
 
