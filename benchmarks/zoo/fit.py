@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.rows import Row, read_rows
 from benchmarks.zoo.baselines import grad_norm, naswot, synflow
-from benchmarks.zoo.draw import FAMILIES, SETTING, draw
+from benchmarks.zoo.draw import KEPT, SETTING, draw
 from benchmarks.zoo.networks import build
 from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL
 
@@ -111,8 +111,13 @@ def main() -> None:
     """Print the weights and what they reach."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--zoo", type=Path, default=Path("runs/zoo.jsonl"))
-    rows = read(parser.parse_args().zoo)
-    setting, kept = [r for r in rows if sets(r)], [r for r in rows if not sets(r)]
+    parser.add_argument(
+        "--fresh", type=int, default=0, help="of those kept aside only these numbers and higher"
+    )
+    asked = parser.parse_args()
+    rows = [row for row in read(asked.zoo) if "features" in row]
+    setting = [row for row in rows if sets(row)]
+    kept = [row for row in rows if not sets(row) and row["drawn"]["number"] >= asked.fresh]
     torch.set_num_threads(1)
     compared = others(kept)
     for title, probed in (("STILL", False), ("PROBED", True)):
@@ -129,6 +134,8 @@ def main() -> None:
                 f"    {name}: {len(half)} networks, {labels.mean():.0%} learn, AUC {auc(labels, likely):.3f}, "
                 f"calibration error {calibration(labels, likely):.3f}"
             )
+    if not kept:
+        return
     for title, weighed in (("still", STILL), ("probe", PROBED)):
         likely = scores(kept, dict(weighed), probed=title == "probe")
         well = [place for place, row in enumerate(kept) if row["outcome"] >= WELL]
@@ -136,9 +143,9 @@ def main() -> None:
         print(f"\n{title}, as it stands: {alarms} alarms on {len(well)} kept aside that learn to {WELL:.0%}")
     labels = np.array([row["outcome"] >= LEARNS for row in kept])
     families = np.array([row["drawn"]["family"] for row in kept])
-    print("\nAUC on those kept aside" + "".join(f"{family:>12}" for family in ("all", *FAMILIES)))
+    print("\nAUC on those kept aside" + "".join(f"{family:>12}" for family in ("all", *KEPT)))
     for name, values in compared.items():
-        cells = [auc(labels, values), *(auc(labels[families == f], values[families == f]) for f in FAMILIES)]
+        cells = [auc(labels, values), *(auc(labels[families == f], values[families == f]) for f in KEPT)]
         print(f"{name:23}" + "".join(f"{cell:12.3f}" for cell in cells))
 
 

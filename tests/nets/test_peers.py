@@ -13,7 +13,11 @@ from residua.nets.cost import parameters
 from residua.nets.presets import PRESETS
 from tests import peers
 
-LARGE = [name for name, preset in PRESETS.items() if preset.image_size == 224]
+LARGE = [
+    name
+    for name, preset in PRESETS.items()
+    if preset.image_size == 224 and preset.spec.classes == 1000  # ImageNet
+]
 IN_TORCHVISION = [name for name in LARGE if not name.startswith("resnetv2")]
 Make = Callable[[str, int], nn.Module]
 

@@ -152,6 +152,34 @@ def test_a_body_that_does_not_say_its_length_is_cut_off_at_the_limit(client: Cli
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
+def test_bodies_that_are_not_finished_may_not_fill_the_memory() -> None:
+    """Each of these stays under its own limit; together they are turned away."""
+    with serving(service_for("resnet8_cifar", Limits(body=100_000))) as client:
+        head = (
+            "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 100000\r\n\r\n"
+        )
+        open_ones = [socket.create_connection(("127.0.0.1", client.port)) for _ in range(17)]
+        for connection in open_ones:
+            connection.sendall(head.encode() + bytes(99_000))
+            connection.settimeout(0.2)
+        answers = [received(connection) for connection in open_ones]
+        assert sum(answer.startswith(b"HTTP/1.1 503") for answer in answers) == 1
+        assert sum(answer == b"" for answer in answers) == 16
+        for connection in open_ones:
+            connection.close()
+        end = time.monotonic() + 10
+        while client.send(png()).status != 200:
+            assert time.monotonic() < end
+
+
+def received(connection: socket.socket) -> bytes:
+    """Return what has come, or nothing."""
+    try:
+        return connection.recv(100)
+    except TimeoutError:
+        return b""
+
+
 def test_a_client_that_dawdles_is_let_go() -> None:
     limits = Limits(patience=0.2)
     with (

@@ -243,8 +243,16 @@ SAFE: Final = (
 )  # fmt: skip
 
 
+BODIES: Final = 16
+"""Bodies of the largest size that are held at once; one more has to come again."""
+
+
 class TooLong(Exception):
     """More bytes of a body have come than are taken."""
+
+
+class Crowded(Exception):
+    """The requests that are being received hold as much memory as they may."""
 
 
 class Guard:
@@ -252,6 +260,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self.app, self.service = app, service
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, unless its body is too long."""
@@ -264,9 +273,13 @@ class Guard:
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
-            seen += len(message.get("body", b""))
+            come = len(message.get("body", b""))
+            seen += come
+            self.held += come
             if seen > most:
                 raise TooLong
+            if self.held > BODIES * most:
+                raise Crowded
             return message
 
         async def noted(message: Message) -> None:
@@ -282,11 +295,19 @@ class Guard:
             if declared.isdigit() and int(declared) > most:
                 raise TooLong
             await self.app(scope, counted, noted)
-        except TooLong:
+        except (TooLong, Crowded) as error:
             if not sent:
-                error = f"at most {most:,} bytes are taken in one request"
-                headers = {"Connection": "close"}
-                await JSONResponse({"error": error}, LARGE, headers)(scope, receive, noted)
+                await self.dropped(error)(scope, receive, noted)
+        finally:
+            self.held -= seen
+
+    def dropped(self, error: Exception) -> JSONResponse:
+        """Return the answer to a request of which the rest is not received."""
+        if isinstance(error, Crowded):
+            busy = "too many pictures are being received; try again in a second"
+            return JSONResponse({"error": busy}, BUSY, {**RETRY, "Connection": "close"})
+        told = f"at most {self.service.limits.body:,} bytes are taken in one request"
+        return JSONResponse({"error": told}, LARGE, {"Connection": "close"})
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count an answer; a path that is none of ours is not remembered by its name."""
