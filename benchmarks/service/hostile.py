@@ -103,7 +103,7 @@ def ask(port: int, path: str, kind: str, body: bytes) -> int:
         connection.close()
 
 
-def by_schema(port: int, requests: int, seed: int) -> tuple[int, str, int]:
+def by_schema(port: int, requests: int, seed: int, folder: str) -> tuple[int, str, int]:
     """Let schemathesis ask up to so many times; return its exit code, its last lines, and how often it asked."""
     each = max(1, requests // OPERATIONS)
     command = [
@@ -111,7 +111,8 @@ def by_schema(port: int, requests: int, seed: int) -> tuple[int, str, int]:
         *("--phases", "fuzzing", "--max-examples", str(each), "--seed", str(seed)),
         *("--checks", "not_a_server_error", "--no-color"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # In a folder of its own: it leaves a cache where it runs.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     made = re.search(r"(\d+) generated", done.stdout)
     said = "\n".join((done.stdout + done.stderr).splitlines()[-25:])
     return done.returncode, said, int(made[1]) if made else 0
@@ -131,7 +132,7 @@ def main() -> None:
         target = write_network(Path(folder) / "net.onnx", "resnet20_cifar", 32)
         with served(target) as (process, port):
             first = resident(process)
-            code, said, made = by_schema(port, asked.requests // 2, asked.seed)
+            code, said, made = by_schema(port, asked.requests // 2, asked.seed, folder)
             for _ in range(asked.requests - made):
                 statuses[ask(port, *request(chance, pictures))] += 1
             last = resident(process)
