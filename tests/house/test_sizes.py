@@ -11,7 +11,6 @@ FUNCTION_LINES = 50  # without the docstring
 
 LONGER: dict[str, str] = {
     # "folder/file.py" or "folder/file.py:function": the reason
-    "training/recipe.py:choices": "one row a setting, read as a table",
 }
 
 

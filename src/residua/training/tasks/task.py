@@ -34,7 +34,8 @@ class TrainingBatches(Protocol):
 
     def __len__(self) -> int: ...
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch | MaskBatch]: ...
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch | MaskBatch]:
+        """Give the batches of an epoch from number `start` on."""
 
 
 @final
