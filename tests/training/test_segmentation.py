@@ -204,7 +204,7 @@ def test_stopped_in_mid_epoch_it_ends_as_if_it_had_not_been(
 
 @pytest.mark.parametrize("loss", ["ce", "dice", "focal", "boundary"])
 def test_every_loss_trains(loss: LossName, network: str, data: Path, tmp_path: Path) -> None:
-    given = settings(network, epochs=3, lr=0.01, loss=loss, class_weights=loss != "dice", augment="none")
+    given = settings(network, epochs=3, lr=0.1, loss=loss, class_weights=loss != "dice", augment="none")
     run, _ = train(data, given, run=tmp_path / "run", exam=False)
     losses = [row.train_loss for row in read_rows(run.metrics) if isinstance(row, EpochRow)]
     assert losses[-1] < 0.9 * losses[0]
