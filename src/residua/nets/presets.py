@@ -142,8 +142,7 @@ PAPER_UNET = UNetSpec(widths=(64, 128, 256, 512, 1024), in_channels=1)
 NORMED_UNET = msgspec.structs.replace(PAPER_UNET, norm="batch")
 RESIDUAL_UNET = UNetSpec(widths=(64, 128, 256, 512), block="residual", norm="batch")
 ADDITIVE_UNET = msgspec.structs.replace(PAPER_UNET, join="sum")
-RESNET14 = ResNetSpec(depths=(2, 2, 2), widths=(32, 64, 128), stem_width=32)
-SLIM_UNET = UNetSpec(widths=(64, 32, 32, 16), norm="batch", encoder=RESNET14)
+SLIM_UNET = UNetSpec(widths=(16, 32, 64, 128), norm="batch")
 RESNET18 = imagenet_resnet(2, 2, 2, 2, basic=True)
 RESNET34 = imagenet_resnet(3, 4, 6, 3, basic=True)
 RESNET50 = imagenet_resnet(3, 4, 6, 3)
@@ -197,8 +196,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "densenet_bc190_k40": Preset(cifar_densenet_bc(190, 40), HUANG, 32, 25_624_430, 9_301_945_740),
     "unet": Preset(PAPER_UNET, UNET, 256, 31_030_658, 48_096_083_968),
     "unet_bn": Preset(NORMED_UNET, UNET, 256, 31_036_546, 48_096_083_968),
+    "unet_slim": Preset(SLIM_UNET, UNET, 64, 482_754, 145_031_168),
     "unet_additive": Preset(ADDITIVE_UNET, UNET, 256, 27_897_218, 38_432_407_552),
-    "unet_resnet14": Preset(SLIM_UNET, UNET, 64, 918_658, 106_659_840),
     "unet_resnet18": Preset(encoded_unet(RESNET18), UNET, 256, 14_328_098, 5_390_729_216),
     "unet_resnet34": Preset(encoded_unet(RESNET34), UNET, 256, 24_436_258, 7_806_648_320),
     "unet_resnet50": Preset(encoded_unet(RESNET50), UNET, 256, 32_520_994, 10_625_220_608),

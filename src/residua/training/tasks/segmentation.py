@@ -44,7 +44,7 @@ OF_PICTURES: Final = ("image_size", "mixup", "cutmix")
 BACKGROUNDS: Final = ("background", "_background_", "bg", "ground", "none", "nothing", "0")
 """What the class between the things is called."""
 SMALL: Final = 96
-"""Up to this many pixels a side a network is enough that halves them four times."""
+"""Up to this many pixels a side a network is enough that halves them three times."""
 RAREST: Final = 1e-4
 """The share of a class at least, where its bias begins: one that is hardly there must still be learned."""
 
@@ -80,17 +80,17 @@ class Segmentation(Task):
         source, (height, width) = self.source, self.preprocess.crop
         count, small = len(source.splits["train"]), max(height, width) <= SMALL
         pixels = list(source.splits["train"].pixels().values())
-        epochs = min(100, max(20, round(32_000 / count)))
+        epochs = min(100, max(20, round(40_000 / count)))
         batch_size = min(count, max(4, min(16, 1 << max(0, (count // 48).bit_length() - 1))))
         adamw = settings.optimizer == "adamw"
         made_for = f"for what is up to {SMALL} pixels" if small else "a ResNet-18 on the way down"
         size = "whole pictures" if self.preprocess.crop == self.typical else "pieces of the pictures"
         return usual_choices(settings) | {
             "model": (
-                "unet_resnet14" if small else "unet_resnet18",
+                "unet_slim" if small else "unet_resnet18",
                 f"{made_for}; seen at {height} × {width}",
             ),
-            "epochs": (epochs, "about 32,000 pictures in all, from 20 to 100 epochs"),
+            "epochs": (epochs, "about 40,000 pictures in all, from 20 to 100 epochs"),
             "batch_size": (
                 batch_size,
                 f"4 to 16 by the size of the set: {count // batch_size:,} steps an epoch",

@@ -36,7 +36,6 @@ class TrainingBatches(Protocol):
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch | MaskBatch]:
         """Give the batches of an epoch from number `start` on."""
-        ...
 
 
 @final
