@@ -11,10 +11,8 @@ from residua.nets.adapters import adapt, from_ours
 from residua.nets.build import build
 from residua.nets.cost import parameters
 from residua.nets.presets import PRESETS
-from residua.nets.spec import Segmenting
 from tests import peers
 
-<<<<<<< HEAD
 LARGE = [
     name
     for name, preset in PRESETS.items()
@@ -22,13 +20,6 @@ LARGE = [
 ]
 IN_TORCHVISION = [name for name in LARGE if not name.startswith("resnetv2")]
 Make = Callable[[str, int], nn.Module]
-=======
-DEFINED_THERE = [
-    name
-    for name, preset in PRESETS.items()
-    if preset.image_size == 224 and not isinstance(preset.spec, Segmenting)
-]
->>>>>>> pixels
 
 
 @pytest.fixture(scope="module")
