@@ -103,6 +103,7 @@ def card_of(model: Model, metrics: dict[str, float]) -> ModelCard | MaskModelCar
             parameters=parameters(network),
             macs=macs(network, in_channels=preprocess.channels, image_size=preprocess.size),
             metrics=metrics,
+            licence=model.licence,
         )
     assert model.encoding is not None, "a model for masks has an encoding"
     return MaskModelCard(
