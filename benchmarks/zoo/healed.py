@@ -49,7 +49,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/healed.jsonl"))
     asked = parser.parse_args()
     known = {row["number"] for row in read_rows(asked.out)}
-    ill = [row["drawn"]["number"] for row in read_rows(asked.zoo) if (row["outcome"] or 1) < LEARNS]
+    ill = [
+        row["drawn"]["number"]
+        for row in read_rows(asked.zoo)
+        if row["outcome"] is not None and row["outcome"] < LEARNS
+    ]
     add_rows(healed, [number for number in ill if number not in known], asked.out, together=TOGETHER)
     rows = read_rows(asked.out)
     done = [row for row in rows if row["healed"]]
