@@ -1,4 +1,4 @@
-"""A network for masks, exported from its run and served: the masks of the file are those of the run."""
+"""A network for masks, exported from its run, asked and served: the masks of the file are those of the run."""
 
 import base64
 import io
@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from residua.cli.predict import predict as command
 from residua.errors import BadInput
 from residua.export import Wanted, export
+from residua.export.bundle import Form
 from residua.runs import load_model
 from residua.serve.limits import Limits
 from residua.serve.server import open_service
@@ -56,6 +58,27 @@ def test_the_service_of_an_exported_file_gives_the_masks_of_the_run(
     assert (mask == expected.mask).mean() > 0.999
     shares = {area.name: area.share for area in expected.areas if area.pixels}
     assert {one["class"]: one["share"] for one in found["classes"]} == pytest.approx(shares, abs=1e-3)
+
+
+@pytest.mark.parametrize("form", ["onnx", "pt2", "safetensors"])
+def test_an_exported_file_writes_the_masks_of_the_run(
+    run: Path, picture: Path, form: Form, tmp_path: Path
+) -> None:
+    for package in ("onnx", "onnxruntime", "onnxscript", "openvino"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    path, _ = export(run, Wanted(form=form))
+    (expected,) = predict(load_model(run), [picture], device="cpu", flips=True)
+    assert isinstance(expected, MaskPrediction)
+    assert command(str(path), str(picture), out=str(tmp_path / "found"), flips=True) == 0
+    mask = np.asarray(Image.open(tmp_path / "found" / "masks" / "scene.png"))
+    assert (mask == expected.mask).mean() > 0.999
+    assert (tmp_path / "found" / "areas.csv").read_text().count("scene.png") == len(expected.areas)
+
+
+def test_masks_go_beside_an_exported_file_if_nothing_is_said(run: Path, picture: Path) -> None:
+    path, _ = export(run, Wanted(form="safetensors"))
+    assert command(str(path), str(picture)) == 0
+    assert (path.parent / "predictions" / "masks" / "scene.png").is_file()
 
 
 def test_pictures_that_are_reduced_outside_cannot_be_prepared_inside(tmp_path: Path) -> None:

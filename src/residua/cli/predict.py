@@ -10,13 +10,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from residua import training
 from residua.cli.screen import open_screen, say
 from residua.errors import BadInput
 from residua.export import answer
-from residua.export.bundle import form_of
 from residua.export.fastest import folder_of, open_fastest
-from residua.runs import load_model
 from residua.training import MaskPrediction, Prediction
 
 
@@ -38,7 +35,8 @@ def predict(
         run: the folder of a run, its bare name under runs/, or a file that `residua export` wrote.
         files: pictures or folders.
         top: how many classes to name.
-        out: folder for the masks, for overlays and for the table of areas; by default predictions/ in the run.
+        out: folder for the masks, for overlays and for the table of areas; by default predictions/ in the run, or
+            beside an exported file.
         flips: average what is said of each pixel in a picture and in its mirror image: better, and twice the time.
         device: to run on in PyTorch; by default the fastest runtime and device here, timed once.
         as_json: for machines, one object a line.
@@ -67,24 +65,22 @@ def opened(
     """Return the predictions to come, and the folder that masks are written to; None for classes of pictures.
 
     Raises:
-        BadInput: an exported file of a network for masks is named, or masks are asked of one that gives none.
+        BadInput: masks are asked of a network that gives none.
     """
-    exported = Path(run).is_file() and form_of(Path(run)) is not None
-    if not exported:
-        folder = folder_of(Path(run))
-        model = load_model(folder)
-        if model.task == "segmentation":
-            masks = str(folder / "predictions") if out is None else out
-            return training.predict(model, files, top=top, device=device, out=masks, flips=flips), masks
-    if out is not None or flips:
-        raise BadInput(f"--out and --flips are for masks; {run} gives one class a picture. Leave them out")
     program = open_fastest(run, device=device)
-    if program.card.segments:
-        raise BadInput(
-            f"{run} is an exported network for masks; `residua serve` runs it, and `predict` the run"
-        )
+    if not program.card.segments and (out is not None or flips):
+        raise BadInput(f"--out and --flips are for masks; {run} gives one class a picture. Leave them out")
     say(open_screen(stderr=True), f"with {program.runtime}")
-    return answer.predict(program, files, top=top), None
+    if not program.card.segments:
+        return answer.predict(program, files, top=top), None
+    masks = predictions_of(run) if out is None else Path(out)
+    return answer.predict_masks(program, files, out=masks, flips=flips), str(masks)
+
+
+def predictions_of(run: str) -> Path:
+    """Return where masks go if nothing is said: into the run, or beside an exported file."""
+    named = Path(run)
+    return (named.parent if named.is_file() else folder_of(named)) / "predictions"
 
 
 def empty_table(masks: bool) -> Table:

@@ -14,7 +14,8 @@ from residua.export.pictures import as_bytes, as_tensor
 from residua.export.program import Program
 from residua.nets.spec import stride
 from residua.parts import Part
-from residua.training import Prediction
+from residua.runs.model import MaskModelCard
+from residua.training import MaskPrediction, Prediction, mask_prediction
 from residua.training.files import listed
 from residua.training.predict import answered, as_named
 from residua.training.segmenter import Segmenter
@@ -93,7 +94,24 @@ class Running(Part):
         return self.program(x)
 
 
-def segmenter_of(program: Program) -> Segmenter:
+def predict_masks(
+    program: Program, files: str | Path | Iterable[str | Path], *, out: Path | None, flips: bool = False
+) -> Iterator[MaskPrediction]:
+    """Give a mask for each picture, as `residua.predict` does, from a loaded program.
+
+    Raises:
+        BadInput: no picture is named.
+    """
+    card = program.card.model
+    assert isinstance(card, MaskModelCard), "asked of a network that says one class of each picture"
+    named = as_named(files, top=1)
+    segmenter = segmenter_of(program, flips=flips)
+    return mask_prediction.predict_masks(
+        segmenter, named, classes=card.classes, encoding=card.encoding, out=out
+    )
+
+
+def segmenter_of(program: Program, *, flips: bool = False) -> Segmenter:
     """Return what answers for pictures of any size from a program that says one class of each pixel."""
     card = program.card
     assert isinstance(card.preprocess, MaskPreprocess), (
@@ -105,4 +123,5 @@ def segmenter_of(program: Program) -> Segmenter:
         classes=len(card.model.classes),
         stride=stride(card.model.spec),
         device=torch.device("cpu"),
+        flips=flips,
     )

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Final, final
 
 import numpy as np
-import torch
 from PIL import Image
 
 from residua.data import UnreadablePicture
-from residua.data.masks import ClassMap, Raster, read_raster
+from residua.data.masks import ClassMap, MaskEncoding, Raster, read_raster
 from residua.files import write_text, writing
-from residua.runs import Model
 from residua.training.files import EMPTY, is_folder, listed
 from residua.training.panels import overlaid, shown
-from residua.training.segmenter import Segmenter, segmenter_for
+from residua.training.segmenter import Segmenter
 from residua.training.tiles import class_map
 
 MASKS: Final = "masks"
@@ -61,18 +59,22 @@ class MaskPrediction:
 
 
 def predict_masks(
-    model: Model, files: list[Path], *, out: Path | None, device: torch.device, flips: bool
+    segmenter: Segmenter,
+    files: list[Path],
+    *,
+    classes: tuple[str, ...],
+    encoding: MaskEncoding,
+    out: Path | None,
 ) -> Iterator[MaskPrediction]:
     """Give a prediction for each picture, in order; a folder stands for the pictures in it.
 
     Args:
-        model: for masks.
+        segmenter: what answers: a network, or an exported program.
         files: pictures or folders.
+        classes: names, in the order of the outputs.
+        encoding: how the classes stand in the masks that are written.
         out: folder for masks, overlays and the table of areas; None writes nothing.
-        device: to run on.
-        flips: average what is said of a picture and of its mirror image.
     """
-    segmenter = segmenter_for(model, device, flips=flips)
     rows = [",".join(["file", "class", "pixels", "share"])]
     for path, name in named(files):
         try:
@@ -82,9 +84,9 @@ def predict_masks(
             yield MaskPrediction(file=str(path), error=EMPTY if is_folder(path) else refusal.reason)
             continue
         mask = predicted(segmenter, reduced, picture.shape[:2])
-        areas = areas_of(mask, model.classes)
+        areas = areas_of(mask, classes)
         rows += [f"{quoted(str(path))},{quoted(a.name)},{a.pixels},{a.share:.6f}" for a in areas]
-        masks, overlay = ((), None) if out is None else written(model, out, name, picture, mask)
+        masks, overlay = ((), None) if out is None else written(encoding, out, name, picture, mask)
         yield MaskPrediction(
             file=str(path),
             height=mask.shape[0],
@@ -122,18 +124,17 @@ def areas_of(mask: ClassMap, classes: tuple[str, ...]) -> tuple[Area, ...]:
 
 
 def written(
-    model: Model, out: Path, name: str, picture: Raster, mask: ClassMap
+    encoding: MaskEncoding, out: Path, name: str, picture: Raster, mask: ClassMap
 ) -> tuple[tuple[str, ...], str]:
     """Write the mask and the overlay of a picture; return their files."""
-    assert model.encoding is not None, "a model for masks has an encoding"
     overlay = out / OVERLAYS / f"{name}.jpg"
     with writing(out):
-        masks = model.encoding.save(mask, out / MASKS, name)
+        masks = encoding.save(mask, out / MASKS, name)
         overlay.parent.mkdir(parents=True, exist_ok=True)
         pixels = shown(picture)
         if not pixels.flags.writeable:
             pixels = pixels.copy()
-        Image.fromarray(overlaid(pixels, mask, model.encoding)).save(overlay, quality=85)
+        Image.fromarray(overlaid(pixels, mask, encoding)).save(overlay, quality=85)
     return tuple(map(str, masks)), str(overlay)
 
 

@@ -15,6 +15,7 @@ from residua.training.evaluate import of_pictures
 from residua.training.files import EMPTY, is_folder, listed
 from residua.training.mask_prediction import MaskPrediction, predict_masks
 from residua.training.processor import open_device
+from residua.training.segmenter import segmenter_for
 
 BATCH = 64
 
@@ -67,7 +68,10 @@ def predict(
     named = as_named(files, top)
     where = open_device(device)
     if model.task == "segmentation":
-        return predict_masks(model, named, out=None if out is None else Path(out), device=where, flips=flips)
+        assert model.encoding is not None, "a model for masks has an encoding"
+        segmenter = segmenter_for(model, where, flips=flips)
+        folder = None if out is None else Path(out)
+        return predict_masks(segmenter, named, classes=model.classes, encoding=model.encoding, out=folder)
     if out is not None or flips:
         raise BadInput(
             f"--out and --flips are for masks; {model.name} gives one class a picture. Leave them out"
