@@ -67,9 +67,9 @@ class MaskAugment:
             case "none":
                 return cls()
             case "light":
-                return cls(mirror=source.mirrored, turn=10, zoom=1.3, recolour=0.25)
+                return cls(mirror=source.mirrored, turn=10, zoom=1.2, bend=0.03, recolour=0.25)
             case "strong":
-                return cls(mirror=source.mirrored, turn=20, zoom=1.6, bend=0.03, recolour=0.5)
+                return cls(mirror=source.mirrored, turn=20, zoom=1.6, bend=0.05, recolour=0.5)
 
     def draw(self, count: int, seed: int, epoch: int) -> Float64[np.ndarray, "pictures draws"]:
         """Return the numbers in [0, 1) that vary `count` pictures in an epoch, a row for each."""

@@ -82,7 +82,7 @@ class Segmentation(Task):
         pixels = list(source.splits["train"].pixels().values())
         epochs = min(100, max(20, round(40_000 / count)))
         batch_size = min(count, max(4, min(16, 1 << max(0, (count // 48).bit_length() - 1))))
-        adamw = settings.optimizer == "adamw"
+        adamw = (settings.optimizer or "adamw") == "adamw"
         made_for = f"for what is up to {SMALL} pixels" if small else "a ResNet-18 on the way down"
         size = "whole pictures" if self.preprocess.crop == self.typical else "pieces of the pictures"
         return usual_choices(settings) | {
@@ -96,10 +96,10 @@ class Segmentation(Task):
                 f"4 to 16 by the size of the set: {count // batch_size:,} steps an epoch",
             ),
             "lr": (
-                (1e-3 if adamw else 0.2 if small else 0.1),
-                "the usual one of AdamW" if adamw else "the usual one of SGD",
+                ((3e-3 if small else 1e-3) if adamw else 0.2 if small else 0.1),
+                f"the usual one of {'AdamW' if adamw else 'SGD'} for a network of this size",
             ),
-            "optimizer": ("sgd", "the networks' papers used it"),
+            "optimizer": ("adamw", "U-Nets learn sooner with it"),
             "weight_decay": (0.01 if adamw else 5e-4, "the usual one for this optimizer"),
             "warmup": (0.05, "a twentieth of the steps"),
             "label_smoothing": (0.0, "masks are sure"),
@@ -109,7 +109,8 @@ class Segmentation(Task):
             ),
             "augment": (
                 "light",
-                "turns, zooms and colours" + (", flips" if source.mirrored else "; these are not mirrored"),
+                "turned, zoomed, bent and recoloured a little"
+                + (", flips" if source.mirrored else "; these are not mirrored"),
             ),
             "loss": ("ce+dice", "cross-entropy for each pixel, Dice for small classes"),
             "crop": (max(height, width), f"{height} × {width} pixels: {size}"),
