@@ -43,7 +43,7 @@ def make_mask_run(
         "data": "scenes",
         "classes": classes,
         "splits": {"train": split | {"samples": 1_000}, "val": split, "test": split},
-        "notes": ["scenes of digits, drawn from seed 0: 1,000 train, 100 val, 200 test"],
+        "notes": ["scenes of digits, drawn from seed 0: 2,000 train, 100 val, 200 test"],
         "encoding": encoding
         or {"kind": "values", "classes": classes, "values": list(range(len(classes))), "void": [255]},
     }

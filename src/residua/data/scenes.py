@@ -18,7 +18,7 @@ from residua.data.digits import digit_pictures, digit_splits
 from residua.errors import BadInput
 
 CLASSES: Final = ("background", *(str(digit) for digit in range(10)))
-COUNTS: Final = {"train": 1_000, "val": 100, "test": 200}
+COUNTS: Final = {"train": 2_000, "val": 100, "test": 200}
 MOST: Final = 3
 """Digits in a scene; each has at least one."""
 HEIGHTS: Final = (0.3, 0.5)
