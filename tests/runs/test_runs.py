@@ -172,14 +172,14 @@ def test_a_model_reads_back_with_the_same_answers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("model.json", "the file is damaged"), ("model.safetensors", "as the weights of resnet20_cifar")],
+    [("model.json", "the file is damaged"), ("model.safetensors", "it ends before its header does")],
 )
 def test_a_broken_model_is_a_sentence(tmp_path: Path, name: str, said: str) -> None:
     network = build("resnet20_cifar", classes=3, in_channels=1)
     model = Model(name="resnet20_cifar", network=network, classes=("a", "b", "c"), preprocess=PREPROCESS)
     save_model(tmp_path, card_of(model, {}), network.state_dict())
     (tmp_path / name).write_bytes(b"{")
-    with pytest.raises(BadRun, match=f"{name} cannot be read.*{said}"):
+    with pytest.raises(BadRun, match=f"{name} .*{said}"):
         load_model(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(BadRun, match="residua resume"):

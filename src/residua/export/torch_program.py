@@ -17,6 +17,7 @@ from residua.nets.adapters import adapt, from_ours
 from residua.nets.build import build
 from residua.nets.network import Network
 from residua.parts import Part
+from residua.seals import BLANK, SEAL, seal, sealed
 
 TYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -111,7 +112,9 @@ def write_safetensors(path: Path, network: Network, card: Card, *, names: str | 
             name: tensor.bfloat16() if tensor.is_floating_point() else tensor
             for name, tensor in state.items()
         }
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path, metadata=metadata(card))
+    text = metadata(card) | {SEAL: BLANK}
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path, metadata=text)
+    seal(path)
 
 
 def read_safetensors(path: Path, device: torch.device) -> TorchProgram:
@@ -120,6 +123,7 @@ def read_safetensors(path: Path, device: torch.device) -> TorchProgram:
     Raises:
         BadRun: it cannot be read, or says nothing of itself.
     """
+    sealed(path)
     try:
         with reading(path), safe_open(path, framework="pt") as file:
             card = read_card(file.metadata() or {}, path)

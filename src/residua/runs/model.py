@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal, final
 
 import msgspec
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from residua.data import Preprocess
@@ -19,6 +19,7 @@ from residua.nets.cost import macs, parameters
 from residua.nets.network import Network
 from residua.nets.spec import Spec
 from residua.runs.folder import read_json, write_json
+from residua.seals import BLANK, SEAL, seal, sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,9 @@ def save_model(folder: Path, card: ModelCard | MaskModelCard, weights: dict[str,
         BadRun: the disk is full or read-only.
     """
     with replacing(folder / "model.safetensors") as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
+        tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
+        save_file(tensors, temporary, metadata={SEAL: BLANK})
+        seal(temporary)
     write_json(folder / "model.json", card)
 
 
@@ -162,8 +165,7 @@ def load_model(folder: str | Path) -> Model:
             )
     card = read_card(described)
     try:
-        with reading(stored):
-            weights = load_file(stored)
+        weights = whole_weights(stored)
         network = build(card.spec)
         network.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
@@ -176,3 +178,18 @@ def load_model(folder: str | Path) -> Model:
         encoding=card.encoding if isinstance(card, MaskModelCard) else None,
         licence=card.licence,
     )
+
+
+def whole_weights(path: Path) -> dict[str, Tensor]:
+    """Return the weights in a file of ours, of which every byte is as it was written.
+
+    The files of 0.1 have neither a seal nor any other text in their header.
+
+    Raises:
+        BadRun: it cannot be read, or its seal is broken or gone.
+    """
+    whole = sealed(path)
+    with reading(path), safe_open(path, framework="pt") as file:
+        if file.metadata() and not whole:
+            raise BadRun(f"{path} is damaged, or another program wrote it: it has no checksum of ours")
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping

@@ -1,7 +1,7 @@
 """Checkpoints: one file each, whole or not there, and checked when they are read.
 
-The file is safetensors: tensors, and a header of plain text. The header holds the progress and a checksum of
-the tensors' bytes, so a changed byte is found before it becomes a changed weight.
+The file is safetensors: tensors, and a header of plain text. The header holds the progress and the seal of the
+whole file, so a changed byte is found before it becomes a changed weight.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from residua.errors import BadRun
 from residua.files import replacing, writing
+from residua.seals import BLANK, SEAL, seal, sealed
 from residua.training.state import Progress, State
 
 KEPT = 2
@@ -28,10 +29,11 @@ def save_checkpoint(folder: Path, state: State) -> Path:
         BadRun: the disk is full or read-only; the older ones are as they were.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors().items()}
-    header = {"progress": msgspec.json.encode(state.progress).decode(), "checksum": checksum(tensors)}
+    header = {"progress": msgspec.json.encode(state.progress).decode(), SEAL: BLANK}
     path = folder / f"step-{state.progress.step:06d}.safetensors"
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=header)
+        seal(temporary)
     with writing(folder):
         for old in checkpoints(folder)[KEPT:]:
             old.unlink(missing_ok=True)
@@ -51,7 +53,7 @@ def load_checkpoint(folder: Path, state: State) -> tuple[Path, list[str]]:
     for path in checkpoints(folder):
         try:
             tensors, progress = read_checkpoint(path)
-            state.load(tensors, progress)
+            take_back(path, state, tensors, progress)
         except BadRun as error:
             damaged.append(str(error))
             continue
@@ -61,21 +63,36 @@ def load_checkpoint(folder: Path, state: State) -> tuple[Path, list[str]]:
     raise BadRun(f"{folder} holds no checkpoint: the run was stopped before its first one. Start a new run")
 
 
+def take_back(path: Path, state: State, tensors: dict[str, Tensor], progress: Progress) -> None:
+    """Put what a file holds into `state`.
+
+    Raises:
+        BadRun: it is whole, and of another network.
+    """
+    try:
+        state.load(tensors, progress)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise BadRun(
+            f"{path} is of another network or another optimiser ({str(error).splitlines()[0]})"
+        ) from error
+
+
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Progress]:
     """Return the tensors and the progress in a file.
 
     Raises:
         BadRun: it is damaged.
     """
+    whole = sealed(path)
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
         progress = msgspec.json.decode(header["progress"], type=Progress)
     except (SafetensorError, OSError, KeyError, msgspec.DecodeError) as error:
-        raise BadRun(f"{path.name} cannot be read ({error})") from error
-    if header.get("checksum") != checksum(tensors):
-        raise BadRun(f"{path.name} is damaged: its checksum is not that of its content")
+        raise BadRun(f"{path} cannot be read ({error})") from error
+    if not whole and header.get("checksum") != checksum(tensors):
+        raise BadRun(f"{path} is damaged: its checksum is not that of its content")
     return tensors, progress
 
 
@@ -91,7 +108,7 @@ def step_of(path: Path) -> str:
 
 
 def checksum(tensors: dict[str, Tensor]) -> str:
-    """Return SHA-256 over names, types, shapes and bytes.
+    """Return SHA-256 over names, types, shapes and bytes, which the checkpoints of 0.1 have instead of a seal.
 
     >>> checksum({"a": torch.zeros(1)}) == checksum({"a": torch.ones(1)})
     False

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from residua.errors import BadRun
+from residua.seals import sealed
 
 NESTED: Final = ("model", "state_dict")  # where training scripts keep the weights among other things
 CODE: Final = re.compile(r"GLOBAL ([\w.]+)")
@@ -32,7 +33,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         with path.open("rb") as file:
             start = file.read(9)
         # A safetensors file is the length of its header in eight bytes, then the header, which is JSON.
-        found = safetensors.torch.load_file(path) if start[8:] == b"{" else unpickled(path)
+        if start[8:] == b"{":
+            sealed(path)  # a file of ours says whether it is as it was written
+            found: Mapping[str, object] = safetensors.torch.load_file(path)
+        else:
+            found = unpickled(path)
     except OSError as error:
         raise BadRun(f"{path} cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
