@@ -1,6 +1,6 @@
 """Kill a training again and again without a warning, resume it each time, and compare its end with an unbroken one.
 
-    scripts/faults kills [--stops 20] [--seed 0] [--epochs 30]
+    scripts/faults kills [--stops 200] [--seed 0] [--epochs 30]
 
 A run that comes to its end before all the stops are used up is compared, and another one begins. Half of the
 stops come at a random moment; the others wait for a file to be half written, or for the evaluation to begin,
@@ -96,7 +96,7 @@ def differing(run: Path, unbroken: Path) -> list[str]:
 def main() -> None:
     """Run the comparison and print a table of what the stops interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stops", type=int, default=20)
+    parser.add_argument("--stops", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=30)
     asked = parser.parse_args()

@@ -28,7 +28,8 @@ from residua.runs import (
     save_model,
     write_json,
 )
-from residua.runs.model import card_of
+from residua.runs.model import card_of, read_card
+from residua.training.record import read_config
 
 PREPROCESS = Preprocess(size=8, resize=8, channels=1, mean=(0.5,), std=(0.2,), read_side=16)
 
@@ -186,4 +187,49 @@ def test_a_broken_model_is_a_sentence(tmp_path: Path, name: str, said: str) -> N
         load_model(tmp_path)
     (tmp_path / name).mkdir()
     with pytest.raises(BadRun, match="cannot be read"):
+        load_model(tmp_path)
+
+
+def test_a_run_of_a_newer_version_is_said_to_be_one(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    write_json(run.config, {"format": 2, "recipe": {}})
+    write_json(tmp_path / "model.json", {"format": 2, "weights": []})
+    with pytest.raises(BadRun, match=r"config\.json is of format 2 .* pip install --upgrade residua"):
+        read_config(run)
+    with pytest.raises(BadRun, match=r"model\.json is of format 2"):
+        read_card(tmp_path / "model.json")
+
+
+def test_a_link_that_leads_out_of_a_run_is_refused(tmp_path: Path) -> None:
+    outside, run = tmp_path / "letters", Run(tmp_path / "run")
+    outside.mkdir()
+    (run.folder / "checkpoints").mkdir(parents=True)
+    write_json(run.config, {})
+    (run.folder / "newest").symlink_to(run.folder / "checkpoints")
+    assert open_run(run.folder) == run
+    (run.folder / "evaluation").symlink_to(outside)
+    with pytest.raises(BadRun, match=r"evaluation is a link to .*letters, outside of the run"):
+        open_run(run.folder)
+
+
+def test_a_changed_byte_of_a_model_is_found(tmp_path: Path) -> None:
+    network = build("resnet20_cifar", classes=3, in_channels=1)
+    model = Model(name="resnet20_cifar", network=network, classes=("a", "b", "c"), preprocess=PREPROCESS)
+    save_model(tmp_path, card_of(model, {}), network.state_dict())
+    stored = tmp_path / "model.safetensors"
+    whole = stored.read_bytes()
+    for place in (9, whole.index(b"seal"), len(whole) // 2, len(whole) - 1):
+        stored.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(BadRun, match=r"model\.safetensors"):
+            load_model(tmp_path)
+
+
+def test_a_header_of_two_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    network = build("resnet20_cifar", classes=3, in_channels=1)
+    model = Model(name="resnet20_cifar", network=network, classes=("a", "b", "c"), preprocess=PREPROCESS)
+    save_model(tmp_path, card_of(model, {}), network.state_dict())
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.write((2**31).to_bytes(8, "little") + b"{")
+        file.truncate(2**31 + 8)  # a hole: it takes no room on the disk
+    with pytest.raises(BadRun, match="claims a header of 2,147,483,648 bytes"):
         load_model(tmp_path)

@@ -12,7 +12,13 @@ from torch import nn, optim
 from benchmarks.reliability.checkpoints import damage_checkpoints
 from residua.errors import BadRun
 from residua.optim import Average
-from residua.training.checkpoint import checkpoints, checksum, load_checkpoint, read_checkpoint, save_checkpoint
+from residua.training.checkpoint import (
+    checkpoints,
+    checksum,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
 from residua.training.state import State
 
 
@@ -65,5 +71,5 @@ def test_a_checkpoint_of_the_first_version_is_read_and_checked(tmp_path: Path) -
 
 def test_a_checkpoint_of_another_network_is_said_to_be_one(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, small_state(width=2))
-    with pytest.raises(BadRun, match="is of another network.*Start a new run"):
+    with pytest.raises(BadRun, match=r"is of another network.*Start a new run"):
         load_checkpoint(tmp_path, small_state())

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from residua.errors import BadRun, MissingExtra
 from residua.export.bundle import Card, metadata, read_card
 from residua.export.program import Program
+from residua.files import reading
 
 OPSET: Final = 20
 INPUT, OUTPUT = "image", "logits"
@@ -21,6 +22,41 @@ CPU: Final = ["CPUExecutionProvider"]
 def needs(package: str) -> MissingExtra:
     """Return the error for a package of the extra that is not installed."""
     return MissingExtra(f"ONNX needs {package}: pip install 'residua[export]'")
+
+
+def refuse_outside_data(path: Path) -> None:
+    """Refuse an ONNX file whose weights lie in other files: it can name any file on this machine.
+
+    Raises:
+        BadRun: it names one, or is no ONNX file.
+        MissingExtra: onnx is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise needs("onnx") from error
+    with reading(path):
+        content = path.read_bytes()
+    try:
+        model = onnx.ModelProto.FromString(content)
+    except Exception as error:  # of protobuf, which is no package of ours
+        raise BadRun(f"{path} is damaged or no ONNX file: {error}") from error
+    if name := next(outside(model), None):
+        raise BadRun(
+            f"{path} keeps numbers in another file ({name}), and none is opened; write it in one piece: "
+            "onnx.save(onnx.load(FILE), NEW)"
+        )
+
+
+def outside(message: Any) -> Iterator[str]:
+    """Give the place of every tensor, however deep in a message of ONNX, that lies in another file."""
+    if message.DESCRIPTOR.name == "TensorProto" and message.data_location:
+        said = {entry.key: entry.value for entry in message.external_data}
+        yield said.get("location", "unnamed")
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if isinstance(value, Iterable) else (value,):
+                yield from outside(part)
 
 
 @final
@@ -35,6 +71,7 @@ class OnnxProgram(Program):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3  # warnings are of its own optimiser
+        refuse_outside_data(path)
         try:
             self.session = onnxruntime.InferenceSession(path, options, providers=CPU)
         except Exception as error:  # its exceptions have no common root

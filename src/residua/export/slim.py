@@ -24,11 +24,11 @@ from residua.export.torch_program import as_program
 from residua.export.verify import timed_together
 from residua.nets.cost import parameters
 from residua.nets.spec import ResNetSpec
-from residua.runs import Model, Run, load_model, open_run, read_json, write_json
+from residua.runs import Model, Run, load_model, open_run, write_json
 from residua.runs.model import card_of
 from residua.training import Recipe, Settings, train
 from residua.training.plan import Tell
-from residua.training.record import Config, read_record, whereabouts
+from residua.training.record import read_config, read_record, whereabouts
 
 LOOKED_AT: Final = 512
 """Training pictures on which the cost of a block is measured."""
@@ -101,7 +101,7 @@ def slim(
         BadData: the data of the run is not there any more.
     """
     opened = open_run(run)
-    model, recipe = load_model(opened.folder), read_json(opened.config, Config).config
+    model, recipe = load_model(opened.folder), read_config(opened).config
     count = blocks_to_remove(model.network, keep)
     training = own_split(opened, data, "train")
     seen = gathered(training, model.preprocess, LOOKED_AT)

@@ -134,11 +134,12 @@ def open_run(path: str | Path) -> Run:
     """Open the folder of a run: a path, or a bare name under `runs/`.
 
     Raises:
-        BadRun: there is no run, or it cannot be looked into.
+        BadRun: there is no run, it cannot be looked into, or a link in it leads out of it.
     """
     for folder in (Path(path), RUNS / path):
         with reading(folder):
             if (folder / "config.json").exists():
+                refuse_links_out(folder)
                 return Run(folder)
     known = sorted(found.parent.name for found in RUNS.glob("*/config.json"))
     hint = (
@@ -147,6 +148,21 @@ def open_run(path: str | Path) -> Run:
         else "there is no run here yet; `residua train` makes one"
     )
     raise BadRun(f"{path} is not the folder of a run (it holds no config.json); {hint}")
+
+
+def refuse_links_out(folder: Path) -> None:
+    """Refuse a run with a link that leads out of it: going on with the run would write there.
+
+    Raises:
+        BadRun: there is one.
+    """
+    root = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise BadRun(
+                f"{path} is a link to {path.resolve()}, outside of the run, and nothing is read or written there; "
+                "put the file or the folder itself into the run"
+            )
 
 
 @contextmanager
@@ -186,6 +202,28 @@ def locked(run: Run) -> Iterator[None]:
 def write_json(path: Path, value: Any) -> None:
     """Write a record as JSON that a person can read."""
     write_text(path, msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+
+
+class _Format(msgspec.Struct):
+    format: int = 1
+
+
+def refuse_newer(path: Path, known: int) -> None:
+    """Refuse a record that a later version wrote, before it is taken for a damaged one.
+
+    Args:
+        path: of the record, as JSON.
+        known: the newest format that is read.
+
+    Raises:
+        BadRun: its format is newer, or it cannot be read.
+    """
+    found = read_json(path, _Format).format
+    if found > known:
+        raise BadRun(
+            f"{path} is of format {found} and this version reads up to {known}: a newer Residua wrote it; "
+            "take that one: pip install --upgrade residua"
+        )
 
 
 def read_json(path: Path, kind: type[Record]) -> Record:

@@ -3,7 +3,7 @@
 from abc import ABC
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, final
+from typing import Final, Literal, final
 
 import msgspec
 from safetensors import SafetensorError, safe_open
@@ -18,8 +18,11 @@ from residua.nets.build import build
 from residua.nets.cost import macs, parameters
 from residua.nets.network import Network
 from residua.nets.spec import Spec
-from residua.runs.folder import read_json, write_json
+from residua.runs.folder import read_json, refuse_newer, write_json
 from residua.seals import BLANK, SEAL, seal, sealed
+
+FORMAT: Final = 1
+"""Of `model.json`: the one that is written, and the newest that is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class Card(ABC):
         licence: of the weights, if its maker named one.
     """
 
-    format: int = 1
+    format: int = FORMAT
     name: str
     spec: Spec
     classes: tuple[str, ...]
@@ -128,8 +131,9 @@ def read_card(path: Path) -> ModelCard | MaskModelCard:
     """Return what a `model.json` says.
 
     Raises:
-        BadRun: it cannot be read.
+        BadRun: it cannot be read, or a newer version wrote it.
     """
+    refuse_newer(path, FORMAT)
     masks = read_json(path, _Kind).task == "segmentation"
     return read_json(path, MaskModelCard) if masks else read_json(path, ModelCard)
 

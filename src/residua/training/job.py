@@ -21,7 +21,6 @@ from residua.runs import (
     locked,
     new_run,
     open_run,
-    read_json,
     refuse_taken,
     write_json,
 )
@@ -35,7 +34,7 @@ from residua.training.network import short_name
 from residua.training.plan import Tell, make_plan, readable
 from residua.training.processor import keep_memory, open_device
 from residua.training.recipe import Recipe, Settings
-from residua.training.record import FORMAT, Config, located, read_record, whereabouts
+from residua.training.record import FORMAT, Config, located, read_config, read_record, whereabouts
 from residua.training.seed import seed_everything
 from residua.training.stop import noting_stops, saying_if_stopped
 from residua.training.tasks import Task, reopen_task
@@ -134,7 +133,7 @@ def resume(
     """
     keep_memory()
     folder = open_run(run)
-    config, record = read_json(folder.config, Config), read_record(folder)
+    config, record = read_config(folder), read_record(folder)
     recipe = config.config if device is None else replace(config.config, device=device)
     open_device(recipe.device)
     where = whereabouts(record) if data is None else data

@@ -19,9 +19,11 @@ from residua.data.source import DIGITS
 from residua.errors import BadData
 from residua.nets.spec import Spec
 from residua.runs import Run, read_json
+from residua.runs.folder import refuse_newer
 from residua.training.recipe import Recipe
 
 FORMAT: Final = 1
+"""Of `config.json`: the one that is written, and the newest that is read."""
 EMBEDDED: Final = (DIGITS, SCENES)
 """Data that are no files."""
 
@@ -33,6 +35,16 @@ class Config(msgspec.Struct, frozen=True):
     config: Recipe
     chosen: dict[str, str]
     network: Spec | None = None
+
+
+def read_config(run: Run) -> Config:
+    """Return the recipe of a run, and who chose what.
+
+    Raises:
+        BadRun: it cannot be read, or a newer version wrote it.
+    """
+    refuse_newer(run.config, FORMAT)
+    return read_json(run.config, Config)
 
 
 class DataRecord(msgspec.Struct, frozen=True):
