@@ -1,13 +1,13 @@
 """A forward pass: what Residua exports, beside the same network of a peer in every runtime that people take.
 
-    python -m benchmarks.speed.inference [--quick] [--only resnet50] [--precision bf16 | int8] [--peers PYTHON] [--out FILE]
+    python -m benchmarks.speed.inference [--quick] [--only resnet50] [--precision int8] [--peers PYTHON] [--out FILE]
 
-Residua's side is the file that `residua export --to openvino --precision bf16` (or int8) writes, in the runtime that `predict`
-and `serve` load it into. The peer's network runs in PyTorch, in float32 with glibc's allocator as it comes, in ONNX Runtime, and
-in OpenVINO in float32 and bfloat16. Preprocessing is part of none.
+Residua's side is the file that `residua export --to openvino --precision bf16` (or int8) writes, in the runtime
+that `predict` and `serve` load it into. The peer's network runs in PyTorch, in float32 with glibc's allocator
+as it comes, in ONNX Runtime, and in OpenVINO in float32 and bfloat16. Preprocessing is part of none.
 
-PYTHON is that of an environment with segmentation-models-pytorch, in which the runtimes can be imported too; without it the
-U-Net is left out.
+PYTHON is that of an environment with segmentation-models-pytorch, in which the runtimes can be imported too;
+without it the U-Net is left out.
 """
 
 import argparse
@@ -65,9 +65,7 @@ def residua(name: str, batch: int, size: int, *, precision: str) -> Callable[[],
     preprocess = Preprocess(
         size=size, resize=size, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3, read_side=size
     )
-    model = Model(
-        name=name, network=net, classes=tuple(map(str, range(classes))), preprocess=preprocess
-    )
+    model = Model(name=name, network=net, classes=tuple(map(str, range(classes))), preprocess=preprocess)
     wanted = Wanted(form="openvino", precision=precision)  # type: ignore[arg-type]  # from the command line
     card = Card(model=card_of(model, {}), precision=wanted.precision)
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +91,9 @@ def onnx_file(name: str, size: int, folder: str) -> Path:
     """Write the network of a peer as ONNX."""
     path = Path(folder) / "peer.onnx"
     model = network(name).eval()
-    torch.onnx.export(model, (pictures(2, size),), path, dynamo=False, dynamic_axes={"x": {0: "batch"}}, input_names=["x"])
+    torch.onnx.export(
+        model, (pictures(2, size),), path, dynamo=False, dynamic_axes={"x": {0: "batch"}}, input_names=["x"]
+    )
     return path
 
 
@@ -132,7 +132,11 @@ def sides(case: Case, batch: int, precision: str, python: dict[str, str]) -> lis
     """Return Residua's side and those of the peer."""
     common = {"name": case.name, "batch": batch, "size": case.size}
     return [
-        Side(name=f"Residua, {precision}", work=f"{MODULE}:residua", arguments=common | {"precision": precision}),
+        Side(
+            name=f"Residua, {precision}",
+            work=f"{MODULE}:residua",
+            arguments=common | {"precision": precision},
+        ),
         Side(name="peer in PyTorch, float32", work=f"{MODULE}:eager", arguments=common, **python),
         Side(name="peer in ONNX Runtime, float32", work=f"{MODULE}:onnxruntime", arguments=common, **python),
         *(

@@ -2,10 +2,11 @@
 
     python -m benchmarks.speed.loading [--quick] [--out FILE]
 
-JPEG files of 500 × 375 and of 2000 × 1500 pixels to random crops of 224 with flips; the same pictures once they are held in
-memory, as `residua train` holds a set that fits; and pictures of 32 pixels that both hold in memory, shifted by some pixels
-and flipped. The peer is torchvision's RandomResizedCrop, RandomCrop, flip, ToTensor and Normalize in PyTorch's DataLoader.
-Both normalise and give tensors in float32. One call is a batch of 64 pictures.
+JPEG files of 500 × 375 and of 2000 × 1500 pixels to random crops of 224 with flips; the same pictures once they
+are held in memory, as `residua train` holds a set that fits; and pictures of 32 pixels that both hold in
+memory, shifted by some pixels and flipped. The peer is torchvision's RandomResizedCrop, RandomCrop, flip,
+ToTensor and Normalize in PyTorch's DataLoader. Both normalise and give tensors in float32. One call is a batch
+of 64 pictures.
 """
 
 import argparse
@@ -36,7 +37,7 @@ CASES = (
 
 
 def write_pictures(folder: Path, width: int, height: int, count: int) -> None:
-    """Write JPEG files of two classes that are as much work to decode as photos: noise that falls off with frequency."""
+    """Write JPEG files of two classes, as much work to decode as photos: noise that falls off with frequency."""
     for number in range(count):
         noise = np.random.default_rng(number).normal(size=(max(4, height // 8), max(4, width // 8), 3))
         pixels = (128 + 40 * noise).clip(0, 255).astype(np.uint8)
@@ -86,7 +87,11 @@ def torchvision(folder: str, *, size: int, held: bool) -> Callable[[], object]:
     from torchvision import datasets, transforms
 
     small = size <= 64
-    crop = transforms.RandomCrop(size, 4, padding_mode="reflect") if small else transforms.RandomResizedCrop(size)
+    crop = (
+        transforms.RandomCrop(size, 4, padding_mode="reflect")
+        if small
+        else transforms.RandomResizedCrop(size)
+    )
     prepare = transforms.Compose(
         [
             crop,

@@ -2,10 +2,11 @@
 
     python -m benchmarks.speed.training [--quick] [--only resnet20_cifar] [--peers PYTHON] [--out FILE]
 
-The peers are torchvision's ResNet-50 and DenseNet-121, segmentation_models.pytorch's U-Net, and He's networks for CIFAR as
-they are usually written. Each runs twice: as its documentation shows it, in float32 with glibc's allocator as it
-comes; and with all that a user can set from outside, channels last, bfloat16, and the allocator told to keep its memory.
-Residua's step is that of `residua train`: it also clips, and keeps an average of the weights, which the peers' do not.
+The peers are torchvision's ResNet-50 and DenseNet-121, segmentation_models.pytorch's U-Net, and He's networks
+for CIFAR as they are usually written. Each runs twice: as its documentation shows it, in float32 with glibc's
+allocator as it comes; and with all that a user can set from outside, channels last, bfloat16, and the allocator
+told to keep its memory. Residua's step is that of `residua train`: it also clips, and keeps an average of the
+weights, which the peers' do not.
 
 PYTHON is that of an environment with segmentation-models-pytorch; without it the U-Net is left out.
 """

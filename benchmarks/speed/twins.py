@@ -1,7 +1,7 @@
 """Sides of a comparison, each in a process of its own on the same cores, taking turns: A, B, C, A, B, C, ...
 
-A machine that others use is faster one minute than the next. What is compared is therefore measured within one turn, and
-said as a ratio: the median over the turns, with the lowest and the highest beside it.
+A machine that others use is faster one minute than the next. What is compared is therefore measured within one
+turn, and said as a ratio: the median over the turns, with the lowest and the highest beside it.
 """
 
 import json
