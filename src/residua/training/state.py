@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from residua.optim import Average
+from residua.training.distributed import like, whole
 from residua.training.seed import random_states, set_random_states
 
 
@@ -49,13 +50,16 @@ class State:
     progress: Progress = field(default_factory=Progress)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything but the progress as named tensors, random states too."""
-        found = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
-        found |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
+        """Return everything but the progress as named tensors, random states too.
+
+        Where the network is divided among processes the tensors are whole all the same, and all must ask at once.
+        """
+        found = {f"model/{name}": whole(tensor) for name, tensor in self.model.state_dict().items()}
+        found |= {f"average/{name}": whole(tensor) for name, tensor in self.average.weights.items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             for name, value in values.items():
                 if value is not None:
-                    found[f"optimizer/{index}/{name}"] = torch.as_tensor(value)
+                    found[f"optimizer/{index}/{name}"] = whole(torch.as_tensor(value))
         return found | {f"random/{name}": tensor for name, tensor in random_states().items()}
 
     def load(self, tensors: dict[str, Tensor], progress: Progress) -> None:
@@ -64,12 +68,14 @@ class State:
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor
-        self.model.load_state_dict(parts["model"])
-        self.average.load(parts["average"])
+        own = self.model.state_dict()
+        self.model.load_state_dict({name: like(tensor, own[name]) for name, tensor in parts["model"].items()})
+        self.average.load({name: like(tensor, own[name]) for name, tensor in parts["average"].items()})
+        learned = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimizer"].items():
             index, _, key = name.partition("/")
-            moments.setdefault(int(index), {})[key] = tensor
+            moments.setdefault(int(index), {})[key] = like(tensor, learned[int(index)])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         set_random_states(parts["random"])
