@@ -97,7 +97,7 @@ def train(
         tell, announce, show = heard(ranks, tell, announce, show)
         with ranks.agreeing():
             going_on = restarted(run, ranks)
-        if going_on:
+        if ranks.told(going_on):
             return resume(str(run), tell=tell, announce=announce, show=show)
         with (
             saying_if_stopped("before the first step, so nothing was saved; the same command begins again"),
@@ -188,9 +188,8 @@ def put_back(run: Run, state: State, ranks: Ranks) -> list[str]:
     """Put the newest checkpoint into a state; return a sentence for each newer one that was damaged."""
     if ranks.told(bool(checkpoints(run.checkpoints))):
         return load_checkpoint(run.checkpoints, state, ranks)[1]
-    save_checkpoint(
-        run.checkpoints, state, ranks
-    )  # killed before its first one: the seed gives that start again
+    # Killed before its first one: the seed gives that start again.
+    save_checkpoint(run.checkpoints, state, ranks)
     return []
 
 

@@ -1,12 +1,13 @@
 """PyTorch's two engines: each process holds the whole network, or only a part of it between its uses."""
 
+from typing import Final
+
 import torch
+import torch.distributed as dist
 from torch import nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-LARGE = 1_000_000
+LARGE: Final = 1_000_000
 """Parameters from which on a part of a network is worth an exchange of its own."""
 
 
@@ -20,10 +21,7 @@ def spread(network: nn.Module, device: torch.device, *, freezes: bool) -> nn.Mod
     """
     gpu = [torch.cuda.current_device()] if device.type == "cuda" else None
     return DistributedDataParallel(
-        network,
-        device_ids=gpu,
-        find_unused_parameters=freezes,
-        gradient_as_bucket_view=True,
+        network, device_ids=gpu, find_unused_parameters=freezes, gradient_as_bucket_view=True
     )
 
 
@@ -33,15 +31,22 @@ def sharded(network: nn.Module, device: torch.device) -> nn.Module:
     A part of the network is gathered when it is used, and given up after it: weights, gradients and the optimiser's
     numbers take a share of the memory that they would take in one process.
     """
-    mesh = init_device_mesh(device.type, (torch.distributed.get_world_size(),))
-    for part in reversed(list(large_parts(network))):
+    from torch.distributed.device_mesh import init_device_mesh  # a second that nobody else waits for
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
+    for part in large_parts(network):
         fully_shard(part, mesh=mesh)
     fully_shard(network, mesh=mesh)
     return network
 
 
 def large_parts(network: nn.Module) -> list[nn.Module]:
-    """Return the parts of a network that have many parameters and no smaller part that has, from the top down."""
+    """Return the smallest parts of a network that have many parameters.
+
+    >>> large_parts(nn.Sequential(nn.Linear(1000, 1000), nn.Linear(10, 10)))
+    [Linear(in_features=1000, out_features=1000, bias=True)]
+    """
     return [
         module
         for module in network.modules()

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar, final
 
@@ -30,11 +30,13 @@ class Ranks:
         rank: of this process, from 0.
         size: how many there are, on all machines.
         local_size: how many there are on this machine.
+        restarts: how often torchrun has started them again after one of them failed.
     """
 
     rank: int = 0
     size: int = 1
     local_size: int = 1
+    restarts: int = 0
 
     @property
     def first(self) -> bool:
@@ -66,7 +68,7 @@ class Ranks:
     def _reduced(self, numbers: tuple[int, ...], how: dist.ReduceOp.RedOpType) -> list[int]:
         if not self.together:
             return list(numbers)
-        found = torch.tensor(numbers)  # in host memory: nothing waits for a GPU
+        found = torch.tensor([int(number) for number in numbers])  # in host memory: nothing waits for a GPU
         dist.all_reduce(found, how)
         return [int(number) for number in found]
 
@@ -139,7 +141,7 @@ def joined(device: str | None, *, timeout: float) -> Iterator[Ranks]:
     """
     size = int(os.environ.get("WORLD_SIZE", 1))
     if not dist.is_torchelastic_launched() or size == 1:
-        yield ALONE
+        yield replace(ALONE, restarts=starts())
         return
     if dist.is_initialized():
         yield here(size)
@@ -152,7 +154,8 @@ def joined(device: str | None, *, timeout: float) -> Iterator[Ranks]:
         dist.init_process_group(timeout=timedelta(seconds=max(1, timeout)))
         with ranks.agreeing():
             refuse_shared(device, ranks)
-        yield ranks
+        (restarts,) = ranks.most(starts())
+        yield replace(ranks, restarts=restarts)
     except (Diverged, Interrupted) as error:
         if not ranks.first:
             raise SaidElsewhere(str(error)) from None
@@ -207,3 +210,8 @@ def lost(ranks: Ranks, error: RuntimeError) -> ResiduaError:
         f"another of the {ranks.size} processes is gone or cannot be reached ({why}). With `torchrun --max-restarts` "
         "all go on from the last checkpoint; `residua resume` does so by hand, with any number of processes"
     )
+
+
+def starts() -> int:
+    """Return how often torchrun has started this process again after one of them failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))

@@ -23,7 +23,7 @@ def launch() -> str:
 def restarted(run: str | Path | None, ranks: Ranks) -> bool:
     """Return whether torchrun has started these processes again, and there is a run to go on with.
 
-    A process that has come back counts its own starts only, so the run says which launch it was begun by.
+    It does not count a start after a machine has come or gone, so the run says which launch it was begun by.
 
     Raises:
         BadInput: they may be started again, and would not know which run was their own.
@@ -37,9 +37,8 @@ def restarted(run: str | Path | None, ranks: Ranks) -> bool:
                 "--run NAME"
             )
         return False
-    again = any(ranks.gathered(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0))
     folder = Run(place(run))
-    return ranks.told(folder.config.exists() and (again or begun_by(folder) == launch() not in UNNAMED))
+    return folder.config.exists() and (ranks.restarts > 0 or begun_by(folder) == launch() not in UNNAMED)
 
 
 def begun_by(run: Run) -> str:

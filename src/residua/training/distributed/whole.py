@@ -1,7 +1,10 @@
-"""Tensors of which every process holds a part, and the same tensors whole."""
+"""Tensors of which every process holds a part, and the same tensors whole.
 
+PyTorch's class of them takes a second to import, which a process that is alone does not wait for.
+"""
+
+import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -11,6 +14,10 @@ def whole(tensor: Tensor) -> Tensor:
     >>> whole(torch.ones(1))
     tensor([1.])
     """
+    if not dist.is_initialized():
+        return tensor
+    from torch.distributed.tensor import DTensor
+
     if isinstance(tensor, DTensor):
         found: Tensor = tensor.full_tensor()
         return found
@@ -24,6 +31,10 @@ def like(tensor: Tensor, other: Tensor) -> Tensor:
     >>> like(torch.ones(1), torch.zeros(1))
     tensor([1.])
     """
+    if not dist.is_initialized():
+        return tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
     if isinstance(other, DTensor) and tensor.shape == other.shape:
         return distribute_tensor(tensor.to(other.device), other.device_mesh, other.placements)
     return tensor
