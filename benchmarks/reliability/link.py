@@ -88,7 +88,7 @@ def finished(hosts: list[subprocess.Popen[bytes]], run: Path, asked: argparse.Na
             if host.poll():
                 again += 1
                 if again > RESTARTS:
-                    raise SystemExit(f"the hosts do not find each other; see {run.parent}")
+                    raise SystemExit("\n".join(path.read_text()[-2000:] for path in run.parent.glob(f"{run.name}-*.log")))
                 hosts[number] = begin(number, run, asked)
         if (run / "report.html").exists():  # the first process has done all that there is to do
             break

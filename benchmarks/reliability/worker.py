@@ -76,8 +76,8 @@ def main() -> None:
         resumed = metrics(run).count("resumed from")
         different = differing(run, unbroken)
     print(
-        f"{killed} kills among {asked.processes} processes, the last of {resumed} resumes kept in the run; "
-        f"tensors that differ from the unbroken run: {len(different)}"
+        f"{killed} kills among {asked.processes} processes, {resumed} resumes; tensors that differ from the "
+        f"unbroken run: {len(different)}"
     )
     raise SystemExit(1 if different or not killed else 0)
 

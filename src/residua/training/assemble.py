@@ -76,7 +76,8 @@ def prepare(
     state = State(network, Average(network, decay=recipe.ema), stepper.optimizer)
 
     def validate(state: State) -> Validation:
-        averaged.load_state_dict({name: whole(tensor) for name, tensor in state.average.weights.items()})
+        for name, tensor in averaged.state_dict().items():  # one after the other: a whole one takes memory
+            tensor.copy_(whole(state.average.weights[name]))
         return task.validate(averaged, device, amp=recipe.amp, ranks=ranks)
 
     def keep(state: State, metrics: dict[str, float]) -> None:

@@ -33,10 +33,11 @@ def save_checkpoint(folder: Path, state: State, ranks: Ranks = ALONE) -> None:
     Raises:
         BadRun: the disk is full or read-only; the older ones are as they were.
     """
-    whole = state.tensors()
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors() if ranks.first
+    }
     if not ranks.first:
         return
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in whole.items()}
     header = {"progress": msgspec.json.encode(state.progress).decode(), "checksum": checksum(tensors)}
     path = folder / f"step-{state.progress.step:06d}.safetensors"
     with replacing(path) as temporary:

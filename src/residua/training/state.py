@@ -1,5 +1,6 @@
 """All that changes while a network trains, in one place, so that nothing is forgotten when it is saved."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
 
@@ -49,18 +50,21 @@ class State:
     optimizer: torch.optim.Optimizer
     progress: Progress = field(default_factory=Progress)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return everything but the progress as named tensors, random states too.
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Give everything but the progress as named tensors, random states too.
 
-        Where the network is divided among processes the tensors are whole all the same, and all must ask at once.
+        Where the network is divided among processes each tensor is whole when it is given, and all must ask at once.
         """
-        found = {f"model/{name}": whole(tensor) for name, tensor in self.model.state_dict().items()}
-        found |= {f"average/{name}": whole(tensor) for name, tensor in self.average.weights.items()}
+        for name, tensor in self.model.state_dict().items():
+            yield f"model/{name}", whole(tensor)
+        for name, tensor in self.average.weights.items():
+            yield f"average/{name}", whole(tensor)
         for index, values in self.optimizer.state_dict()["state"].items():
             for name, value in values.items():
                 if value is not None:
-                    found[f"optimizer/{index}/{name}"] = whole(torch.as_tensor(value))
-        return found | {f"random/{name}": tensor for name, tensor in random_states().items()}
+                    yield f"optimizer/{index}/{name}", whole(torch.as_tensor(value))
+        for name, tensor in random_states().items():
+            yield f"random/{name}", tensor
 
     def load(self, tensors: dict[str, Tensor], progress: Progress) -> None:
         """Take back what `tensors` gave."""

@@ -31,12 +31,14 @@ class Ranks:
         size: how many there are, on all machines.
         local_size: how many there are on this machine.
         restarts: how often torchrun has started them again after one of them failed.
+        device: by which they send each other numbers; over many machines a GPU's way is the shorter one.
     """
 
     rank: int = 0
     size: int = 1
     local_size: int = 1
     restarts: int = 0
+    device: str = "cpu"
 
     @property
     def first(self) -> bool:
@@ -68,9 +70,9 @@ class Ranks:
     def _reduced(self, numbers: tuple[int, ...], how: dist.ReduceOp.RedOpType) -> list[int]:
         if not self.together:
             return list(numbers)
-        found = torch.tensor([int(number) for number in numbers])  # in host memory: nothing waits for a GPU
+        found = torch.tensor([int(number) for number in numbers], device=self.device)
         dist.all_reduce(found, how)
-        return [int(number) for number in found]
+        return [int(number) for number in found.tolist()]
 
     def told(self, value: Value) -> Value:
         """Return what the first process has; what the others have does not count."""
@@ -144,12 +146,12 @@ def joined(device: str | None, *, timeout: float) -> Iterator[Ranks]:
         yield replace(ALONE, restarts=starts())
         return
     if dist.is_initialized():
-        yield here(size)
+        yield here(size, device)
         return
     local = int(os.environ["LOCAL_RANK"])
     if torch.cuda.is_available() and local < torch.cuda.device_count():
         torch.cuda.set_device(local)  # from here on "cuda" is the GPU of this process
-    ranks = here(size)
+    ranks = here(size, device)
     try:
         dist.init_process_group(timeout=timedelta(seconds=max(1, timeout)))
         with ranks.agreeing():
@@ -169,9 +171,10 @@ def joined(device: str | None, *, timeout: float) -> Iterator[Ranks]:
             dist.destroy_process_group()
 
 
-def here(size: int) -> Ranks:
+def here(size: int, device: str | None) -> Ranks:
     """Return this process among the others, as torchrun numbered them."""
-    return Ranks(int(os.environ["RANK"]), size, int(os.environ["LOCAL_WORLD_SIZE"]))
+    by = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    return Ranks(int(os.environ["RANK"]), size, int(os.environ["LOCAL_WORLD_SIZE"]), device=by)
 
 
 def refuse_shared(device: str | None, ranks: Ranks) -> None:
