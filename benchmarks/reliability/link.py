@@ -88,7 +88,9 @@ def finished(hosts: list[subprocess.Popen[bytes]], run: Path, asked: argparse.Na
             if host.poll():
                 again += 1
                 if again > RESTARTS:
-                    raise SystemExit("\n".join(path.read_text()[-2000:] for path in run.parent.glob(f"{run.name}-*.log")))
+                    raise SystemExit(
+                        "\n".join(path.read_text()[-2000:] for path in run.parent.glob(f"{run.name}-*.log"))
+                    )
                 hosts[number] = begin(number, run, asked)
         if (run / "report.html").exists():  # the first process has done all that there is to do
             break
@@ -131,7 +133,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     asked = parser.parse_args()
     if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("ip") is None:
-        raise SystemExit("network namespaces need Linux, root, and the `ip` command (scripts/network installs it)")
+        raise SystemExit(
+            "network namespaces need Linux, root, and the `ip` command (scripts/network installs it)"
+        )
     with tempfile.TemporaryDirectory() as folder, two_hosts():
         unbroken, run = Path(folder) / "unbroken", Path(folder) / "broken"
         train(unbroken, asked, broken=False)

@@ -43,9 +43,7 @@ def broken(run: Path, asked: argparse.Namespace) -> int:
     killed = 0
     for _ in range(asked.kills):
         before = metrics(run).count("resumed from")
-        wait_until(
-            lambda: started.poll() is not None or (steps(run) > 0 and len(workers(started.pid)) > 1)
-        )
+        wait_until(lambda: started.poll() is not None or (steps(run) > 0 and len(workers(started.pid)) > 1))
         time.sleep(chance.uniform(0, LONGEST))
         if started.poll() is not None:
             break

@@ -33,9 +33,7 @@ def save_checkpoint(folder: Path, state: State, ranks: Ranks = ALONE) -> None:
     Raises:
         BadRun: the disk is full or read-only; the older ones are as they were.
     """
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors() if ranks.first
-    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors() if ranks.first}
     if not ranks.first:
         return
     header = {"progress": msgspec.json.encode(state.progress).decode(), "checksum": checksum(tensors)}
