@@ -67,7 +67,9 @@ def prepare(
 ) -> tuple[Job, State]:
     """Put together all that the loop needs."""
     device = open_device(recipe.device)
-    if recipe.channels_last:
+    if recipe.channels_last and not (
+        recipe.sharded and ranks.together
+    ):  # FSDP takes no other layout than the usual
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
     averaged = copy.deepcopy(network).eval()
     if ranks.together:

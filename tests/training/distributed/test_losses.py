@@ -31,7 +31,7 @@ def jobs(folder: Path) -> dict[str, tuple[str, dict[str, Any]]]:
         networks[norm] = folder / f"{norm}.json"
         networks[norm].write_bytes(msgspec.json.encode(spec))
     photos = make_photos(folder / "photos", each=4)
-    few = {"epochs": 2, "lr": 0.01, "batch_size": 2, "model": "resnet20_cifar"}
+    few = {"epochs": 2, "lr": 0.001, "batch_size": 2, "model": "resnet20_cifar"}
     return {
         "synchronised": ("digits", SMALL | {"epochs": 5, "model": str(networks["batch"])}),
         "without": ("digits", SMALL | {"epochs": 5, "model": str(networks["group"])}),
