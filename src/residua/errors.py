@@ -10,6 +10,8 @@ ResiduaError            a mistake that its message explains: what was given, the
   WillNotTrain          a training that the exam is sure will come to nothing
   Diverged              a loss that is no longer finite
   Interrupted           a run that was asked to stop and saved itself first
+  LostProcess           another process of the same training that is gone
+  SaidElsewhere         what another process of the same training says already
   MissingExtra          an optional package that is not installed
 """
 
@@ -69,6 +71,14 @@ class Diverged(ResiduaError):
 
 class Interrupted(ResiduaError):
     """A run that was asked to stop and saved itself first."""
+
+
+class LostProcess(ResiduaError):
+    """Another process of the same training that is gone or does not answer."""
+
+
+class SaidElsewhere(ResiduaError):
+    """What ended a training in all of its processes, and is said by one of them; the others are silent."""
 
 
 class MissingExtra(ResiduaError, ImportError):

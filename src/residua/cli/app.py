@@ -10,7 +10,7 @@ import cyclopts
 
 from residua.cli.numbers import exactly
 from residua.cli.screen import open_screen, say
-from residua.errors import Interrupted, ResiduaError
+from residua.errors import Interrupted, ResiduaError, SaidElsewhere
 
 WRONG_USE = 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -44,12 +44,14 @@ def main() -> None:
 
     Exit codes: 0 done, 1 the answer is no, 2 wrong use, 130 interrupted.
     """
-    errors = open_screen(stderr=True)
+    errors = open_screen(stderr=True, anyway=True)
     try:
         code = app(exit_on_error=False, print_error=False, result_action="return_value")
     except cyclopts.CycloptsError as error:
         say(errors, f"residua: {error}", "bold")
         say(errors, "`residua --help` lists the verbs, `residua VERB --help` their options")
+        sys.exit(WRONG_USE)
+    except SaidElsewhere:
         sys.exit(WRONG_USE)
     except Interrupted as error:
         say(errors, f"residua: {error}")

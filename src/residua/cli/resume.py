@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from residua import training
 from residua.cli.outcome import close
 from residua.cli.progress import Display
-from residua.cli.screen import open_screen
+from residua.cli.screen import open_screen, speaks
 
 
 def resume(
@@ -33,4 +33,5 @@ def resume(
         done, evaluation = training.resume(
             run, data=data, device=device, tell=display.tell, announce=display.announce, show=display.show
         )
-    close(screen, done, evaluation, as_json=as_json)
+    if speaks():
+        close(screen, done, evaluation, as_json=as_json)

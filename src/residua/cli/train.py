@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from residua import training
 from residua.cli.outcome import close
 from residua.cli.progress import Display
-from residua.cli.screen import open_screen
+from residua.cli.screen import open_screen, speaks
 from residua.training import Settings
 
 Flat = Annotated[Settings, Parameter(name="*")]
@@ -26,6 +26,8 @@ def train(
     """Train a network, evaluate it, and write a run folder with a report.
 
     Class folders give a classifier; pictures with masks give a network that says a class of each pixel.
+
+    `torchrun --nproc-per-node N -m residua train ...` trains it with N processes, with the result of one.
 
     What is not set is chosen by the data and the machine, said, and written down.
 
@@ -50,4 +52,5 @@ def train(
             announce=display.announce,
             show=display.show,
         )
-    close(screen, done, evaluation, as_json=as_json)
+    if speaks():
+        close(screen, done, evaluation, as_json=as_json)

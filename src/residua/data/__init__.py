@@ -6,8 +6,10 @@ from residua.data.batches import Batch, Batches
 from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
 from residua.data.loading import load, load_split, unreadable
+from residua.data.memory import memory_limit
 from residua.data.one_split import open_split
 from residua.data.opening import is_mask_data, open_data
+from residua.data.part import WHOLE, Part
 from residua.data.pictures import Picture, decode_picture, read_picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
@@ -18,12 +20,14 @@ from residua.data.walking import SUFFIXES as PICTURE_SUFFIXES
 
 __all__ = [
     "PICTURE_SUFFIXES",
+    "WHOLE",
     "Augment",
     "BadFile",
     "Batch",
     "Batches",
     "CheckReport",
     "Description",
+    "Part",
     "Picture",
     "Preprocess",
     "Scenes",
@@ -36,6 +40,7 @@ __all__ = [
     "is_mask_data",
     "load",
     "load_split",
+    "memory_limit",
     "open_data",
     "open_source",
     "open_split",

@@ -75,6 +75,11 @@ class Augment:
             cutmix=cutmix,
         )
 
+    @property
+    def mixes(self) -> bool:
+        """Whether a picture may hold parts of others of its batch."""
+        return bool(self.mixup or self.cutmix)
+
     def draw(self, count: int, seed: int, epoch: int) -> np.ndarray:
         """Return the numbers in [0, 1) that vary `count` pictures in an epoch, a row for each."""
         draws = np.random.default_rng((seed, epoch, 1)).random((count, _DRAWS))

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from residua.data.listing import amount, bulleted
-from residua.data.memory import free_bytes
+from residua.data.memory import memory_limit as usual_limit
 from residua.data.pictures import Header, Picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
@@ -66,7 +66,7 @@ def load(
     >>> load(source, Preprocess.for_source(source)).bad
     ()
     """
-    limit = free_bytes() // 4 if memory_limit is None else memory_limit
+    limit = usual_limit() if memory_limit is None else memory_limit
     bad = {file.name: file for file in source.bad}
     splits: dict[str, Split] = {}
     total, before = sum(map(len, source.splits.values())), 0
@@ -100,7 +100,7 @@ def load_split(
     Raises:
         BadData: some cannot be read; or with `skip_bad` none can.
     """
-    loaded, _, refused = _load_split(split, preprocess, free_bytes() // 4, lambda read: None)
+    loaded, _, refused = _load_split(split, preprocess, usual_limit(), lambda read: None)
     bad = tuple(refused)
     if not bad:
         return loaded, ()

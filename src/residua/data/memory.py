@@ -7,6 +7,11 @@ UNKNOWN = 4 * 2**30
 """What is taken for free where it cannot be asked."""
 
 
+def memory_limit(processes: int = 1) -> int:
+    """Return the bytes that pictures may take in one of several processes: a quarter of what is free for them all."""
+    return free_bytes() // (4 * processes)
+
+
 def free_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
     """Return the memory that a new process can have without swapping, in bytes.
 

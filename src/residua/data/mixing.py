@@ -26,7 +26,7 @@ def mixed(
     Returns:
         images, and labels or, when mixed, the share of each class.
     """
-    if not (augment.mixup or augment.cutmix):
+    if not augment.mixes:
         return images, labels
     cut = augment.cutmix > 0 and (augment.mixup == 0 or random.random() < 0.5)
     alpha = augment.cutmix if cut else augment.mixup

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from residua.objective.total import Total, own
 from residua.types import VOID, Masks, PixelLogits
 
 FOCUS: Final = 2.0
@@ -20,6 +21,7 @@ def pixel_cross_entropy(
     weights: Tensor | None = None,
     smoothing: float = 0.0,
     void: int = VOID,
+    total: Total = own,
 ) -> Tensor:
     """Return the mean cross-entropy over all pixels that have a class.
 
@@ -29,12 +31,13 @@ def pixel_cross_entropy(
         weights: of the classes; the mean is then a weighted one.
         smoothing: part of the target spread evenly over all classes.
         void: the value that stands for no class.
+        total: adds up the parts of a batch.
 
     >>> masks = torch.tensor([[[0, 1], [255, 255]]])
     >>> round(pixel_cross_entropy(torch.zeros(1, 2, 2, 2), masks).item(), 4)
     0.6931
     """
-    total = F.cross_entropy(
+    summed = F.cross_entropy(
         in_planes(logits),
         masks.long(),
         weight=weights,
@@ -42,11 +45,11 @@ def pixel_cross_entropy(
         label_smoothing=smoothing,
         reduction="sum",
     )
-    return total / at_least_one_pixel(pixel_weights(masks, weights, void=void).sum())
+    return total(summed) / at_least_one_pixel(total(pixel_weights(masks, weights, void=void).sum()))
 
 
 def focal_loss(
-    logits: PixelLogits, masks: Masks, *, weights: Tensor | None = None, void: int = VOID
+    logits: PixelLogits, masks: Masks, *, weights: Tensor | None = None, void: int = VOID, total: Total = own
 ) -> Tensor:
     """Return the mean focal loss: cross-entropy, each pixel weighed by (1 - p)² of its own class.
 
@@ -57,6 +60,7 @@ def focal_loss(
         masks: the class of each pixel.
         weights: of the classes; the mean is then a weighted one.
         void: the value that stands for no class.
+        total: adds up the parts of a batch.
 
     >>> masks = torch.tensor([[[0, 1], [255, 255]]])
     >>> round(focal_loss(torch.zeros(1, 2, 2, 2), masks).item(), 4)  # a quarter of the cross-entropy
@@ -65,10 +69,10 @@ def focal_loss(
     each = F.cross_entropy(in_planes(logits), masks.long(), ignore_index=void, reduction="none")
     weighed = pixel_weights(masks, weights, void=void)
     unsure = -torch.expm1(-each)  # 1 - p, without losing the digits of a p near 1
-    return (weighed * unsure**FOCUS * each).sum() / at_least_one_pixel(weighed.sum())
+    return total((weighed * unsure**FOCUS * each).sum()) / at_least_one_pixel(total(weighed.sum()))
 
 
-def dice_loss(logits: PixelLogits, masks: Masks, *, void: int = VOID) -> Tensor:
+def dice_loss(logits: PixelLogits, masks: Masks, *, void: int = VOID, total: Total = own) -> Tensor:
     """Return 1 less the mean soft Dice of the classes that the batch holds.
 
     A class is summed over the whole batch: one picture often lacks it, and then says nothing of it. Drozdzal et
@@ -78,6 +82,7 @@ def dice_loss(logits: PixelLogits, masks: Masks, *, void: int = VOID) -> Tensor:
         logits: before any softmax.
         masks: the class of each pixel.
         void: the value that stands for no class.
+        total: adds up the parts of a batch.
 
     >>> masks = torch.tensor([[[0, 1], [255, 255]]])
     >>> dice_loss(torch.zeros(1, 2, 2, 2), masks).item()
@@ -87,9 +92,9 @@ def dice_loss(logits: PixelLogits, masks: Masks, *, void: int = VOID) -> Tensor:
     truth = torch.where(kept, masks, 0).long()
     shares = in_planes(logits).softmax(1) * kept[:, None]
     # What is gathered at the true classes does without a plane of zeros and ones for each class.
-    shared = none.index_add(0, truth.flatten(), shares.gather(1, truth[:, None]).flatten())
-    given = shares.sum((0, 2, 3))
-    wanted = none.index_add(0, truth.flatten(), kept.float().flatten())
+    shared = total(none.index_add(0, truth.flatten(), shares.gather(1, truth[:, None]).flatten()))
+    given = total(shares.sum((0, 2, 3)))
+    wanted = total(none.index_add(0, truth.flatten(), kept.float().flatten()))
     held = wanted > 0
     lacking = 1 - 2 * shared / (given + wanted).clamp(min=1e-6)
     return (lacking * held).sum() / held.sum().clamp(min=1)
@@ -102,6 +107,7 @@ def boundary_loss(
     weights: Tensor | None = None,
     background: int | None = 0,
     void: int = VOID,
+    total: Total = own,
 ) -> Tensor:
     """Return the mean cross-entropy with the weights of the U-Net paper: up to 11 where two regions nearly touch.
 
@@ -111,6 +117,7 @@ def boundary_loss(
         weights: of the classes; those of the borders are added to them, as in the paper.
         background: the class between the regions; None where every class has regions.
         void: the value that stands for no class.
+        total: adds up the parts of a batch.
 
     >>> masks = torch.tensor([[[0, 1], [255, 255]]])
     >>> round(boundary_loss(torch.zeros(1, 2, 2, 2), masks).item(), 4)
@@ -123,7 +130,7 @@ def boundary_loss(
     each = F.cross_entropy(in_planes(logits), masks.long(), ignore_index=void, reduction="none")
     borders = border_weights(masks, background=background, void=void) * (masks != void)
     weighed = pixel_weights(masks, weights, void=void) + borders
-    return (weighed * each).sum() / at_least_one_pixel(weighed.sum())
+    return total((weighed * each).sum()) / at_least_one_pixel(total(weighed.sum()))
 
 
 def in_planes(logits: PixelLogits) -> PixelLogits:

@@ -32,14 +32,17 @@ class Average:
     def update(self, model: nn.Module, step: int) -> None:
         """Move the average towards the weights after step `step` (counted from 1)."""
         keep = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
-        averaged, current = [], []
+        # By kind: of a network that is divided among processes the buffers are whole all the same.
+        moving: dict[type[Tensor], tuple[list[Tensor], list[Tensor]]] = {}
         for name, tensor in model.state_dict().items():
             if tensor.is_floating_point():
+                averaged, current = moving.setdefault(type(tensor), ([], []))
                 averaged.append(self.weights[name])
                 current.append(tensor)
             else:
                 self.weights[name].copy_(tensor)
-        torch._foreach_lerp_(averaged, current, 1 - keep)
+        for averaged, current in moving.values():
+            torch._foreach_lerp_(averaged, current, 1 - keep)
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take the average from a checkpoint."""

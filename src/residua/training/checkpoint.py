@@ -16,19 +16,27 @@ from torch import Tensor
 from residua.errors import BadRun
 from residua.files import replacing, writing
 from residua.seals import BLANK, SEAL, seal, sealed
+from residua.training.distributed import ALONE, Ranks
 from residua.training.state import Progress, State
 
 KEPT = 2
 """How many are kept: if the newest is damaged there is one before it."""
 
 
-def save_checkpoint(folder: Path, state: State) -> Path:
+def save_checkpoint(folder: Path, state: State, ranks: Ranks = ALONE) -> None:
     """Write the state as `step-000123.safetensors` and remove all but the newest two.
+
+    Args:
+        folder: for checkpoints.
+        state: whole, also where it is divided among processes; so any number of them can go on with it.
+        ranks: of which the first writes; all must ask at once where the state is divided.
 
     Raises:
         BadRun: the disk is full or read-only; the older ones are as they were.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors().items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors() if ranks.first}
+    if not ranks.first:
+        return
     header = {"progress": msgspec.json.encode(state.progress).decode(), SEAL: BLANK}
     path = folder / f"step-{state.progress.step:06d}.safetensors"
     with replacing(path) as temporary:
@@ -37,14 +45,34 @@ def save_checkpoint(folder: Path, state: State) -> Path:
     with writing(folder):
         for old in checkpoints(folder)[KEPT:]:
             old.unlink(missing_ok=True)
-    return path
 
 
-def load_checkpoint(folder: Path, state: State) -> tuple[Path, list[str]]:
+def load_checkpoint(folder: Path, state: State, ranks: Ranks = ALONE) -> tuple[Path, list[str]]:
     """Put the newest checkpoint that is whole into `state`.
+
+    Args:
+        folder: with checkpoints.
+        state: to be changed.
+        ranks: of which the first reads; on a shared disk the others might not yet see its newest file.
 
     Returns:
         which it was, and a sentence for each newer one that was damaged.
+
+    Raises:
+        BadRun: none is whole.
+    """
+    with ranks.agreeing():
+        found = newest_whole(folder) if ranks.first else None
+    found = ranks.told(found)
+    assert found is not None
+    path, tensors, progress, damaged = found
+    with ranks.agreeing():
+        take_back(path, state, tensors, progress)
+    return path, damaged
+
+
+def newest_whole(folder: Path) -> tuple[Path, dict[str, Tensor], Progress, list[str]]:
+    """Return the newest checkpoint that is whole with its content, and a sentence for each newer one.
 
     Raises:
         BadRun: none is whole.
@@ -53,11 +81,10 @@ def load_checkpoint(folder: Path, state: State) -> tuple[Path, list[str]]:
     for path in checkpoints(folder):
         try:
             tensors, progress = read_checkpoint(path)
-            take_back(path, state, tensors, progress)
         except BadRun as error:
             damaged.append(str(error))
             continue
-        return path, damaged
+        return path, tensors, progress, damaged
     if damaged:
         raise BadRun(f"no checkpoint in {folder} can be used: {'; '.join(damaged)}. Start a new run")
     raise BadRun(f"{folder} holds no checkpoint: the run was stopped before its first one. Start a new run")
@@ -73,7 +100,7 @@ def take_back(path: Path, state: State, tensors: dict[str, Tensor], progress: Pr
         state.load(tensors, progress)
     except (RuntimeError, KeyError, ValueError) as error:
         raise BadRun(
-            f"{path} is of another network or another optimiser ({str(error).splitlines()[0]})"
+            f"{path} is of another network or another optimiser ({str(error).splitlines()[0]}). Start a new run"
         ) from error
 
 

@@ -49,7 +49,15 @@ def first_not_finite(model: nn.Module, images: Tensor) -> str:
 
 def first_batch_not_finite(model: nn.Module, batches: Iterable[Tensor]) -> str:
     """Say of the first of these batches that gives a number that is not finite which layer it came from."""
-    places = (first_not_finite(model, images) for images in batches)
+    return first_of(first_not_finite(model, images) for images in batches)
+
+
+def first_of(places: Iterable[str]) -> str:
+    """Return the first of these places that is in a layer.
+
+    >>> first_of([LOSS_ITSELF, "'fc' (Linear): what it gives is not finite"])
+    "'fc' (Linear): what it gives is not finite"
+    """
     return next((place for place in places if place != LOSS_ITSELF), LOSS_ITSELF)
 
 

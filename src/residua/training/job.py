@@ -1,7 +1,6 @@
 """The whole job: from what the user named to a run folder with a model and a report in it."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,36 +13,39 @@ from residua.nets.build import build
 from residua.runs import (
     EventRow,
     Run,
-    append_row,
-    describe_environment,
     keep_rows,
     load_model,
-    locked,
-    new_run,
     open_run,
     refuse_taken,
     write_json,
 )
 from residua.training.assemble import prepare
 from residua.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from residua.training.distributed import Ranks, joined, restarted
 from residua.training.evaluate import Evaluation
-from residua.training.foresight import foresee, watched
+from residua.training.foresight import foresee
 from residua.training.loop import Show, fit, write
 from residua.training.mask_evaluation import MaskEvaluation
-from residua.training.network import short_name
 from residua.training.plan import Tell, make_plan, readable
 from residua.training.processor import keep_memory, open_device
-from residua.training.recipe import Recipe, Settings
-from residua.training.record import FORMAT, Config, located, read_config, read_record, whereabouts
+from residua.training.recipe import WAIT, Recipe, Settings
+from residua.training.record import located, read_config, read_record, whereabouts
 from residua.training.seed import seed_everything
+from residua.training.state import State
 from residua.training.stop import noting_stops, saying_if_stopped
 from residua.training.tasks import Task, reopen_task
+from residua.training.together import (
+    begun,
+    heard,
+    held,
+    refuse_apart,
+    silent,
+    waiting,
+    watching,
+    write_start,
+)
 
 Announce = Callable[[Recipe, dict[str, str], Source | MaskSource, Run], None]
-
-
-def silent(*_: object) -> None:
-    """Show nothing."""
 
 
 def train(
@@ -58,6 +60,9 @@ def train(
     show: Show = silent,
 ) -> tuple[Run, Evaluation | MaskEvaluation]:
     """Train a network on pictures, evaluate it, and leave a run folder behind.
+
+    Processes that torchrun has started train it together; the first of them writes and tells, and a run that torchrun
+    starts again goes on from its last checkpoint.
 
     Pictures with one class each give a classifier, pictures with masks a network that says a class of each pixel.
 
@@ -82,29 +87,40 @@ def train(
         BadRun: the run folder cannot be written.
         Interrupted: it was asked to stop; the message says what is saved.
         Diverged: the loss is no longer finite.
+        LostProcess: another process of this training is gone.
+        SaidElsewhere: what ended it is said by another process.
     """
     settings = settings or Settings()
     keep_memory()
-    with saying_if_stopped("before the first step, so nothing was saved; the same command begins again"):
-        refuse_taken(run)
-        plan = make_plan(data, settings, skip_bad=skip_bad, tell=tell)
-        foreseen = foresee(plan) if exam else None
-    recipe, task, network = plan.recipe, plan.task, plan.network
-    folder = new_run(run, stem=f"{task.source.name}-{short_name(recipe.model)}")
-    with locked(folder), saying_if_stopped(at_once(folder)), noting_stops() as stop:
-        write_json(folder.environment, describe_environment(open_device(recipe.device)))
-        write_json(folder.data, task.record(data))
-        write_json(folder.config, Config(FORMAT, recipe, plan.chosen, network.spec))
-        announce(recipe, plan.chosen, task.source, folder)
-        job, state = prepare(recipe, task, network, folder, show, stop)
-        if plan.said:
-            write(job, EventRow(step=0, text=plan.said))
-        if foreseen:
-            write(job, EventRow(step=0, text=foreseen))
-        save_checkpoint(folder.checkpoints, state)
-        with watched(job, state) if exam else nullcontext():
-            fit(job, state)
-        return folder, finish(folder, task, str(data), recipe, tell)
+    with joined(settings.device, timeout=settings.timeout or WAIT) as ranks:
+        tell, announce, show = heard(ranks, tell, announce, show)
+        with ranks.agreeing():
+            going_on = restarted(run, ranks)
+        if ranks.told(going_on):
+            return resume(str(run), tell=tell, announce=announce, show=show)
+        with (
+            saying_if_stopped("before the first step, so nothing was saved; the same command begins again"),
+            ranks.agreeing(),
+        ):
+            refuse_taken(run)
+            refuse_apart(settings, ranks)
+            plan = make_plan(data, settings, skip_bad=skip_bad, tell=tell, processes=ranks.local_size)
+            foreseen = foresee(plan) if exam and ranks.first else None
+        # A search for a rate or a batch may end otherwise in another process.
+        recipe, chosen = ranks.told((plan.recipe, plan.chosen))
+        plan = replace(plan, recipe=recipe, chosen=chosen)
+        folder = begun(run, plan, ranks)
+        with held(folder, ranks), saying_if_stopped(at_once(folder)), noting_stops() as stop:
+            if ranks.first:
+                write_start(folder, plan, data, ranks)
+            announce(recipe, chosen, plan.task.source, folder)
+            job, state = prepare(recipe, plan.task, plan.network, folder, show, stop, ranks)
+            for sentence in filter(None, (plan.said, foreseen)):
+                write(job, EventRow(step=0, text=sentence))
+            save_checkpoint(folder.checkpoints, state, ranks)
+            with watching(job, state, exam=exam):
+                fit(job, state)
+            return folder, ranks.awaited(partial(finish, folder, plan.task, str(data), recipe, tell))
 
 
 def resume(
@@ -132,39 +148,48 @@ def resume(
         BadInput: the device is not here.
     """
     keep_memory()
-    folder = open_run(run)
-    config, record = read_config(folder), read_record(folder)
-    recipe = config.config if device is None else replace(config.config, device=device)
-    open_device(recipe.device)
-    where = whereabouts(record) if data is None else data
-    with locked(folder):
-        with saying_if_stopped(f"before it went on; {folder.folder} is as it was"):
-            task = reopen_task(where, record).loaded(partial(tell, "reading pictures"))
-            task = readable(task, where, skip_bad=False)
-        seed_everything(recipe.seed)
-        network = build(config.network or task.spec(recipe))
-        task.begin(network)
-        network = network.to(open_device(recipe.device))
-        with saying_if_stopped(at_once(folder)), noting_stops() as stop:
-            job, state = prepare(recipe, task, network, folder, show, stop)
-            if checkpoints(folder.checkpoints):
-                damaged = load_checkpoint(folder.checkpoints, state)[1]
-            else:  # killed before its first one: the seed gives the same start again
-                damaged = []
-                save_checkpoint(folder.checkpoints, state)
-            if data is not None:
-                moved = msgspec.structs.replace(record, data=str(data), located=located(data))
-                write_json(folder.data, moved)
-            announce(recipe, config.chosen, task.source, folder)
-            step = state.progress.step
-            keep_rows(folder.metrics, until=step)
-            for sentence in [*damaged, f"resumed from step {step}"]:
-                row = EventRow(step=step, text=sentence)
-                append_row(folder.metrics, row)
-                show(row)
-            with watched(job, state):
-                fit(job, state)
-            return folder, finish(folder, task, str(data or record.data), recipe, tell)
+    with joined(device, timeout=waiting(run)) as ranks:
+        tell, announce, show = heard(ranks, tell, announce, show)
+        with ranks.agreeing():
+            folder = open_run(run)
+            config, record = read_config(folder), read_record(folder)
+            recipe = config.config if device is None else replace(config.config, device=device)
+            open_device(recipe.device)
+            where = whereabouts(record) if data is None else data
+        with held(folder, ranks):
+            with saying_if_stopped(f"before it went on; {folder.folder} is as it was"), ranks.agreeing():
+                task = reopen_task(where, record)
+                task = task.loaded(partial(tell, "reading pictures"), ranks.local_size)
+                task = readable(task, where, skip_bad=False)
+            seed_everything(recipe.seed)
+            network = build(config.network or task.spec(recipe))
+            task.begin(network)
+            network = network.to(open_device(recipe.device))
+            with saying_if_stopped(at_once(folder)), noting_stops() as stop:
+                job, state = prepare(recipe, task, network, folder, show, stop, ranks)
+                damaged = put_back(folder, state, ranks)
+                if data is not None and ranks.first:
+                    moved = msgspec.structs.replace(record, data=str(data), located=located(data))
+                    write_json(folder.data, moved)
+                announce(recipe, config.chosen, task.source, folder)
+                step = state.progress.step
+                if ranks.first:
+                    keep_rows(folder.metrics, until=step)
+                for sentence in [*damaged, f"resumed from step {step}"]:
+                    write(job, EventRow(step=step, text=sentence))
+                with watching(job, state, exam=True):
+                    fit(job, state)
+                named = str(data or record.data)
+                return folder, ranks.awaited(partial(finish, folder, task, named, recipe, tell))
+
+
+def put_back(run: Run, state: State, ranks: Ranks) -> list[str]:
+    """Put the newest checkpoint into a state; return a sentence for each newer one that was damaged."""
+    if ranks.told(bool(checkpoints(run.checkpoints))):
+        return load_checkpoint(run.checkpoints, state, ranks)[1]
+    # Killed before its first one: the seed gives that start again.
+    save_checkpoint(run.checkpoints, state, ranks)
+    return []
 
 
 def at_once(run: Run) -> str:

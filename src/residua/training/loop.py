@@ -6,6 +6,7 @@ It takes any model from pictures to logits and any batches; it knows no network.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from signal import Signals
 from typing import final
 
 from torch import Tensor, nn
@@ -14,8 +15,10 @@ from residua.errors import Diverged, Interrupted
 from residua.optim import learning_rate
 from residua.runs import EpochRow, EventRow, Row, Run, StepRow, append_row
 from residua.training.checkpoint import save_checkpoint
+from residua.training.distributed import ALONE, Ranks
 from residua.training.diverged import first_weight_not_finite
 from residua.training.recipe import Recipe
+from residua.training.seed import seed_part
 from residua.training.state import State
 from residua.training.step import Stepper
 from residua.training.stop import Stop
@@ -45,6 +48,7 @@ class Job:
         keep: writes the averaged weights as the model to use, given its scores.
         show: told every row, for a person to see.
         stop: whether somebody asked to stop.
+        ranks: the processes that train together; only the first writes.
     """
 
     recipe: Recipe
@@ -58,6 +62,7 @@ class Job:
     keep: Callable[[State, dict[str, float]], None]
     show: Show
     stop: Stop
+    ranks: Ranks = ALONE
 
     @property
     def steps_an_epoch(self) -> int:
@@ -81,7 +86,7 @@ def fit(job: Job, state: State) -> None:
         except Diverged as error:
             write(job, EventRow(step=progress.step, text=str(error)))
             raise
-        if progress.done or time.monotonic() - saved_at > SAVE_SECONDS / 6:
+        if progress.done or any(job.ranks.most(time.monotonic() - saved_at > SAVE_SECONDS / 6)):
             save(job, state)
             saved_at = time.monotonic()
 
@@ -94,6 +99,8 @@ def run_epoch(job: Job, state: State, saved_at: float) -> float:
     began = time.monotonic() - progress.seconds
     pending = 0
     for batch in job.training.epoch(progress.epoch, start=progress.batch):
+        if job.ranks.together:
+            seed_part(recipe.seed, progress.epoch, progress.batch, job.ranks.rank)
         try:
             loss, logits = job.stepper.add_gradient(batch.images, batch.targets)
             pending += 1
@@ -112,25 +119,26 @@ def run_epoch(job: Job, state: State, saved_at: float) -> float:
         row = StepRow(step=progress.step, epoch=progress.epoch, loss=loss, lr=lr, gradient_norm=norm)
         job.show(row)
         if progress.step % STEP_ROW_EVERY == 0:
-            append_row(job.run.metrics, row)
-        if job.stop.signal is not None:
+            append(job, row)
+        stopping, saving = job.ranks.most(job.stop.number, time.monotonic() - saved_at > SAVE_SECONDS)
+        if stopping:
             save(job, state)
             raise Interrupted(
-                f"stopped by {job.stop.signal.name} after step {progress.step} of {total}; everything is saved: "
+                f"stopped by {Signals(stopping).name} after step {progress.step} of {total}; everything is saved: "
                 f"`residua resume {job.run.folder}` goes on"
             )
-        if time.monotonic() - saved_at > SAVE_SECONDS:
+        if saving:
             save(job, state)
             saved_at = time.monotonic()
     return saved_at
 
 
 def count(job: Job, state: State, loss: float, logits: Tensor, targets: Tensor) -> None:
-    """Add a batch to the sums of the epoch."""
+    """Add a batch, over all processes, to the sums of the epoch."""
     progress = state.progress
-    progress.loss += loss * len(logits)
-    progress.seen += len(logits)
-    right, counted = job.right(logits, targets)
+    seen, right, counted = job.ranks.sums(len(logits), *job.right(logits, targets))
+    progress.loss += loss * seen
+    progress.seen += seen
     progress.right += right
     progress.counted += counted
 
@@ -190,8 +198,14 @@ def stops_early(job: Job, state: State) -> bool:
 
 def write(job: Job, row: Row) -> None:
     """Append a row to those of the run, and show it."""
-    append_row(job.run.metrics, row)
+    append(job, row)
     job.show(row)
+
+
+def append(job: Job, row: Row) -> None:
+    """Append a row to those of the run."""
+    if job.ranks.first:
+        append_row(job.run.metrics, row)
 
 
 def save(job: Job, state: State) -> None:
@@ -202,7 +216,7 @@ def save(job: Job, state: State) -> None:
         Diverged: a weight is not finite; the last good checkpoint is worth more.
     """
     refuse_not_finite(job, state)
-    save_checkpoint(job.run.checkpoints, state)
+    save_checkpoint(job.run.checkpoints, state, job.ranks)
 
 
 def refuse_not_finite(job: Job, state: State) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from residua.errors import Diverged
 from residua.files import writing
 from residua.objective import MaskCounts, MaskScores, count_pixels, mask_scores
 from residua.runs import Model, write_json
+from residua.training.distributed import ALONE, Ranks
 from residua.training.panels import write_panels
 from residua.training.processor import open_device
 from residua.training.segmenter import Segmenter, segmenter_for
@@ -105,18 +107,29 @@ def surprise(block: Block, truth: Tensor) -> float:
     return -(of_truth.clamp(min=1e-38).log() * kept).double().sum().item()
 
 
-def validated(segmenter: Segmenter, split: MaskSplit) -> MaskScores:
+def validated(segmenter: Segmenter, split: MaskSplit, ranks: Ranks = ALONE) -> MaskScores:
     """Return the scores of a network on a split, without its boundaries.
+
+    Args:
+        segmenter: the network.
+        split: with masks.
+        ranks: the processes that take a part of the split each.
 
     Raises:
         Diverged: what it says of a picture is not finite.
     """
+    mine = split.chosen(ranks.part.of(np.arange(len(split))).tolist()) if ranks.together else split
     counts = MaskCounts.none(segmenter.classes)
-    for answer in answers(segmenter, split, edges=False):
+    bad: str | None = None
+    for answer in answers(segmenter, mine, edges=False):
         if not math.isfinite(answer.counts.loss):
-            raise Diverged(f"the validation loss of {split.names[answer.index]} is {answer.counts.loss}")
+            bad = f"the validation loss of {mine.names[answer.index]} is {answer.counts.loss}"
+            break
         counts = counts + answer.counts
-    return mask_scores(counts, split.classes)
+    everyone = ranks.gathered((counts, bad))
+    if first := next((said for _, said in everyone if said), None):
+        raise Diverged(first)
+    return mask_scores(sum((part for part, _ in everyone), MaskCounts.none(segmenter.classes)), split.classes)
 
 
 def evaluate_mask_split(

@@ -46,8 +46,17 @@ class Plan:
     said: str | None = None
 
 
-def make_plan(data: str | Path, settings: Settings, *, skip_bad: bool, tell: Tell) -> Plan:
+def make_plan(
+    data: str | Path, settings: Settings, *, skip_bad: bool, tell: Tell, processes: int = 1
+) -> Plan:
     """Decide everything; what can be refused is refused before the pictures are read.
+
+    Args:
+        data: as the user named them.
+        settings: what the user asked for.
+        skip_bad: leave unreadable pictures out instead of refusing them.
+        tell: told what is being done.
+        processes: that share the memory of this machine.
 
     Raises:
         UnknownName, BadSpec: no such network, or none that can be built.
@@ -66,7 +75,7 @@ def make_plan(data: str | Path, settings: Settings, *, skip_bad: bool, tell: Tel
     tell("looking at the pictures", 0, 0)
     task = open_task(data, settings, tell=partial(tell, "reading masks"))
     task.spec(decide(task, settings, str(data))[0])
-    task = readable(task.loaded(partial(tell, "reading pictures")), data, skip_bad)
+    task = readable(task.loaded(partial(tell, "reading pictures"), processes), data, skip_bad)
     recipe, chosen = decide(task, settings, str(data))  # with the pictures that were left out
     seed_everything(recipe.seed)
     network = build(task.spec(recipe))

@@ -11,6 +11,9 @@ Augmentation = Literal["none", "light", "strong"]
 LossName = Literal["ce", "dice", "ce+dice", "focal", "boundary"]
 Optimizer = Literal["sgd", "adamw"]
 
+WAIT: Final = 600
+"""Seconds that processes which train together wait for each other."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Settings:
         device: such as cpu or cuda:0.
         workers: processes that read pictures when they do not fit in memory; with all in memory none is needed.
         seed: of everything random.
+        sharded: divide network and optimiser among the processes that torchrun started, where they do not fit in one.
+        timeout: seconds that these processes wait for each other, before the others are taken for lost.
     """
 
     model: str | None = None
@@ -94,6 +99,8 @@ class Settings:
     device: str | None = None
     workers: int | None = None
     seed: int | None = None
+    sharded: bool | None = None
+    timeout: int | None = None
 
 
 @final
@@ -140,6 +147,8 @@ class Recipe:
     scale: float = 1.0
     classes: str = ""
     void: str = ""
+    sharded: bool = False
+    timeout: int = WAIT
 
 
 FINE_TUNING: Final = ("weights", "frozen", "body_lr", "norms")
@@ -156,6 +165,7 @@ WHOLE: Final = {
     "patience": 0,
     "workers": 0,
     "seed": 0,
+    "timeout": 1,
 }
 WORDS: Final = {
     "optimizer": get_args(Optimizer),

@@ -1,5 +1,6 @@
 """All that changes while a network trains, in one place, so that nothing is forgotten when it is saved."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from residua.optim import Average
+from residua.training.distributed import like, whole
 from residua.training.seed import random_states, set_random_states
 
 
@@ -48,15 +50,21 @@ class State:
     optimizer: torch.optim.Optimizer
     progress: Progress = field(default_factory=Progress)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return everything but the progress as named tensors, random states too."""
-        found = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
-        found |= {f"average/{name}": tensor for name, tensor in self.average.weights.items()}
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Give everything but the progress as named tensors, random states too.
+
+        Where the network is divided among processes each tensor is whole when it is given, and all must ask at once.
+        """
+        for name, tensor in self.model.state_dict().items():
+            yield f"model/{name}", whole(tensor)
+        for name, tensor in self.average.weights.items():
+            yield f"average/{name}", whole(tensor)
         for index, values in self.optimizer.state_dict()["state"].items():
             for name, value in values.items():
                 if value is not None:
-                    found[f"optimizer/{index}/{name}"] = torch.as_tensor(value)
-        return found | {f"random/{name}": tensor for name, tensor in random_states().items()}
+                    yield f"optimizer/{index}/{name}", whole(torch.as_tensor(value))
+        for name, tensor in random_states().items():
+            yield f"random/{name}", tensor
 
     def load(self, tensors: dict[str, Tensor], progress: Progress) -> None:
         """Take back what `tensors` gave."""
@@ -64,12 +72,14 @@ class State:
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor
-        self.model.load_state_dict(parts["model"])
-        self.average.load(parts["average"])
+        own = self.model.state_dict()
+        self.model.load_state_dict({name: like(tensor, own[name]) for name, tensor in parts["model"].items()})
+        self.average.load({name: like(tensor, own[name]) for name, tensor in parts["average"].items()})
+        learned = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimizer"].items():
             index, _, key = name.partition("/")
-            moments.setdefault(int(index), {})[key] = tensor
+            moments.setdefault(int(index), {})[key] = like(tensor, learned[int(index)])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         set_random_states(parts["random"])

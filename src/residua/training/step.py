@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from residua.errors import Diverged
 from residua.look import Loss
-from residua.training.diverged import first_gradient_not_finite, first_not_finite
+from residua.training.distributed import ALONE, Ranks
+from residua.training.diverged import first_gradient_not_finite, first_not_finite, first_of
 
 
 @final
@@ -19,7 +20,7 @@ class Stepper:
 
     Attributes:
         model: whose weights move.
-        forward: the model itself, or its compiled form.
+        forward: the model itself, its compiled form, or what shares its gradient with other processes.
         optimizer: that moves them.
         device: of the weights.
         amp: bfloat16 in the forward pass.
@@ -27,6 +28,7 @@ class Stepper:
         loss: from logits and targets to one number.
         clip: longest gradient norm; 0 for none.
         accumulate: batches a step.
+        ranks: the processes that take this step together, each with a part of the batch.
     """
 
     model: nn.Module
@@ -38,6 +40,7 @@ class Stepper:
     loss: Loss
     clip: float = 0.0
     accumulate: int = 1
+    ranks: Ranks = ALONE
 
     def to_device(self, images: Tensor) -> Tensor:
         """Return the pictures where and how the model wants them."""
@@ -45,7 +48,7 @@ class Stepper:
         return images.to(self.device, memory_format=layout, non_blocking=True)
 
     def add_gradient(self, images: Tensor, targets: Tensor) -> tuple[float, Tensor]:
-        """Run one batch forward and backward; return its loss and its logits.
+        """Run one batch forward and backward; return its loss, over all processes, and the logits of this one's part.
 
         Raises:
             Diverged: the loss is not finite; no weight has moved.
@@ -56,10 +59,10 @@ class Stepper:
         loss = self.loss(logits, targets)
         value = loss.item()
         if value != value or value in (float("inf"), float("-inf")):
-            raise Diverged(
-                f"the loss is {value}; the first that is not finite: {first_not_finite(self.model, images)}"
-            )
-        torch.autograd.backward(loss / self.accumulate)
+            place = first_of(self.ranks.gathered(first_not_finite(self.model, images)))
+            raise Diverged(f"the loss is {value}; the first that is not finite: {place}")
+        # Between processes PyTorch takes the mean of the gradients; that of the whole batch is their sum.
+        torch.autograd.backward(loss * self.ranks.size / self.accumulate)
         return value, logits.detach()
 
     def move(self, lr: float) -> float:

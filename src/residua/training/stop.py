@@ -16,6 +16,11 @@ class Stop:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
 
+    @property
+    def number(self) -> int:
+        """The number of the signal; 0 for none, which is less than any."""
+        return 0 if self.signal is None else int(self.signal)
+
     def note(self, number: int, frame: FrameType | None) -> None:
         """Note the signal; a second Ctrl-C is not waited for."""
         if self.signal is not None:

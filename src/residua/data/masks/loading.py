@@ -11,7 +11,7 @@ from residua.data.masks.pairing import Pair
 from residua.data.masks.preprocess import MaskPreprocess
 from residua.data.masks.source import MaskSource, unusable
 from residua.data.masks.split import Masked, MaskSplit, Pairs
-from residua.data.memory import free_bytes
+from residua.data.memory import memory_limit as usual_limit
 from residua.data.refusals import UnreadablePicture
 from residua.data.source import BadFile
 from residua.data.threads import in_threads
@@ -67,7 +67,7 @@ def load_masks(
     >>> load_masks(source, MaskPreprocess.for_source(source)).bad
     ()
     """
-    limit = free_bytes() // 4 if memory_limit is None else memory_limit
+    limit = usual_limit() if memory_limit is None else memory_limit
     bad = list(source.bad)
     splits: dict[str, MaskSplit] = {}
     total, before = sum(map(len, source.splits.values())), 0
@@ -95,7 +95,7 @@ def load_mask_split(
     Raises:
         BadData: some cannot be read; or with `skip_bad` none can.
     """
-    loaded, _, refused = _loaded(split, preprocess.scale, free_bytes() // 4, lambda read: None)
+    loaded, _, refused = _loaded(split, preprocess.scale, usual_limit(), lambda read: None)
     bad = tuple(refused)
     if not bad:
         return loaded, ()

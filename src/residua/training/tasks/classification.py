@@ -11,14 +11,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residua.data import Augment, BadFile, Batches, Preprocess, Source, load, unbalanced, unreadable
+from residua.data import (
+    WHOLE,
+    Augment,
+    BadFile,
+    Batches,
+    Part,
+    Preprocess,
+    Source,
+    load,
+    memory_limit,
+    unbalanced,
+    unreadable,
+)
 from residua.errors import BadData, BadInput, Diverged
 from residua.look import Examples, Loss
 from residua.nets.network import Network
 from residua.nets.spec import Spec
 from residua.objective import balanced_weights, cross_entropy, score
 from residua.runs import Model
-from residua.training.diverged import first_batch_not_finite
+from residua.training.distributed import ALONE, Ranks
+from residua.training.diverged import first_batch_not_finite, first_of
 from residua.training.evaluate import BATCH, Evaluation, answers, evaluate_split, write_evaluation
 from residua.training.network import classifying_spec, fitted_spec
 from residua.training.recipe import Recipe, Settings
@@ -114,8 +127,9 @@ class Classification(Task):
         pre = self.preprocess
         return torch.zeros(1, pre.channels, pre.size, pre.size)
 
-    def loaded(self, tell: Callable[[int, int], None]) -> "Classification":
-        return replace(self, source=load(self.source, self.preprocess, tell=tell))
+    def loaded(self, tell: Callable[[int, int], None], processes: int = 1) -> "Classification":
+        limit = memory_limit(processes)
+        return replace(self, source=load(self.source, self.preprocess, memory_limit=limit, tell=tell))
 
     def without(self, bad: tuple[BadFile, ...]) -> "Classification":
         return replace(self, source=self.source.without(bad))
@@ -129,7 +143,7 @@ class Classification(Task):
     def model(self, name: str, network: Network) -> Model:
         return Model(name=name, network=network, classes=self.source.classes, preprocess=self.preprocess)
 
-    def batches(self, recipe: Recipe) -> TrainingBatches:
+    def batches(self, recipe: Recipe, part: Part = WHOLE) -> TrainingBatches:
         augment = Augment.for_source(
             self.source, self.preprocess, strength=recipe.augment, mixup=recipe.mixup, cutmix=recipe.cutmix
         )
@@ -142,13 +156,15 @@ class Classification(Task):
             shuffle=True,
             workers=recipe.workers or None,
             drop_last=True,
+            part=part,
         )
 
-    def loss(self, recipe: Recipe, device: torch.device) -> Loss:
+    def loss(self, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Loss:
         weights = None
         if recipe.class_weights:
             weights = balanced_weights(list(self.source.splits["train"].counts().values())).to(device)
-        return partial(cross_entropy, smoothing=recipe.label_smoothing, weights=weights)
+        total = ranks.total if ranks.together else None
+        return partial(cross_entropy, smoothing=recipe.label_smoothing, weights=weights, total=total)
 
     def examples(self) -> Examples:
         train = self.source.splits["train"]
@@ -170,7 +186,9 @@ class Classification(Task):
             return 0, 0
         return int((logits.argmax(1).cpu() == targets.cpu()).sum()), len(targets)
 
-    def validate(self, network: Network, device: torch.device, *, amp: bool) -> Validation:
+    def validate(
+        self, network: Network, device: torch.device, *, amp: bool, ranks: Ranks = ALONE
+    ) -> Validation:
         batches = Batches(
             self.source.splits["val"],
             self.preprocess,
@@ -178,11 +196,14 @@ class Classification(Task):
             batch_size=BATCH,
             seed=0,
             shuffle=False,
+            part=ranks.part,
         )
         logits, labels, _ = answers(network, batches, device, amp=amp)
+        logits, labels = (torch.cat(parts) for parts in zip(*ranks.gathered((logits, labels)), strict=True))
         found = score(logits, labels, self.source.classes)
         if not math.isfinite(found.loss):
             place = first_batch_not_finite(network, (batch.images.to(device) for batch in batches.epoch(0)))
+            place = first_of(ranks.gathered(place))
             raise Diverged(f"the validation loss is {found.loss}; the first that is not finite: {place}")
         return Validation(loss=found.loss, accuracy=found.top1)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residua.data import BadFile
+from residua.data import WHOLE, BadFile, Part, memory_limit
 from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, MaskSource, load_masks, unusable
 from residua.errors import BadData, BadInput
 from residua.look import Examples, Loss
@@ -24,6 +24,7 @@ from residua.objective import (
     pixel_cross_entropy,
 )
 from residua.runs import Model
+from residua.training.distributed import ALONE, Ranks
 from residua.training.mask_evaluation import (
     MaskEvaluation,
     evaluate_mask_split,
@@ -145,8 +146,9 @@ class Segmentation(Task):
     def sample(self) -> Tensor:
         return torch.zeros(1, self.preprocess.channels, *self.preprocess.crop)
 
-    def loaded(self, tell: Callable[[int, int], None]) -> "Segmentation":
-        return replace(self, source=load_masks(self.source, self.preprocess, tell=tell))
+    def loaded(self, tell: Callable[[int, int], None], processes: int = 1) -> "Segmentation":
+        limit = memory_limit(processes)
+        return replace(self, source=load_masks(self.source, self.preprocess, memory_limit=limit, tell=tell))
 
     def without(self, bad: tuple[BadFile, ...]) -> "Segmentation":
         return replace(self, source=self.source.without(bad))
@@ -166,7 +168,7 @@ class Segmentation(Task):
             encoding=self.source.encoding,
         )
 
-    def batches(self, recipe: Recipe) -> TrainingBatches:
+    def batches(self, recipe: Recipe, part: Part = WHOLE) -> TrainingBatches:
         return MaskBatches(
             self.source.splits["train"],
             self.preprocess,
@@ -176,24 +178,27 @@ class Segmentation(Task):
             shuffle=True,
             workers=recipe.workers or None,
             drop_last=True,
+            part=part,
         )
 
-    def loss(self, recipe: Recipe, device: torch.device) -> Loss:
+    def loss(self, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Loss:
         weights = None
         if recipe.class_weights:
             weights = frequency_weights(list(self.source.splits["train"].pixels().values())).to(device)
-        entropy = partial(pixel_cross_entropy, weights=weights, smoothing=recipe.label_smoothing)
+        total = ranks.total
+        entropy = partial(pixel_cross_entropy, weights=weights, smoothing=recipe.label_smoothing, total=total)
+        dice = partial(dice_loss, total=total)
         match recipe.loss:
             case "ce":
                 return entropy
             case "dice":
-                return dice_loss
+                return dice
             case "ce+dice":
-                return lambda logits, masks: entropy(logits, masks) + dice_loss(logits, masks)
+                return lambda logits, masks: entropy(logits, masks) + dice(logits, masks)
             case "focal":
-                return partial(focal_loss, weights=weights)
+                return partial(focal_loss, weights=weights, total=total)
             case "boundary":
-                return partial(boundary_loss, weights=weights, background=self.background)
+                return partial(boundary_loss, weights=weights, background=self.background, total=total)
             case _:
                 assert_never(recipe.loss)
 
@@ -223,7 +228,9 @@ class Segmentation(Task):
         right = int((logits.argmax(1) == targets).sum())
         return right, int((targets != VOID).sum())
 
-    def validate(self, network: Network, device: torch.device, *, amp: bool) -> Validation:
+    def validate(
+        self, network: Network, device: torch.device, *, amp: bool, ranks: Ranks = ALONE
+    ) -> Validation:
         segmenter = Segmenter(
             network=network,
             preprocess=self.preprocess,
@@ -232,7 +239,7 @@ class Segmentation(Task):
             device=device,
             amp=amp,
         )
-        found = validated(segmenter, self.source.splits["val"])
+        found = validated(segmenter, self.source.splits["val"], ranks)
         return Validation(loss=found.loss, accuracy=found.pixel_accuracy, mean_iou=found.mean_iou)
 
     def evaluate(self, model: Model, split: str, data: str, device: str, folder: Path) -> MaskEvaluation:

@@ -13,13 +13,14 @@ from typing import Any, ClassVar, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor
 
-from residua.data import BadFile, Batch, Source
+from residua.data import WHOLE, BadFile, Batch, Part, Source
 from residua.data.masks import MaskBatch, MaskSource
 from residua.errors import BadData
 from residua.look import Examples, Loss
 from residua.nets.network import Network
 from residua.nets.spec import Spec
 from residua.runs import Model
+from residua.training.distributed import ALONE, Ranks
 from residua.training.evaluate import Evaluation
 from residua.training.mask_evaluation import MaskEvaluation
 from residua.training.recipe import Recipe, Settings
@@ -105,8 +106,8 @@ class Task(ABC):
         """Return an empty picture of the size that the network trains on, with a batch dimension."""
 
     @abstractmethod
-    def loaded(self, tell: Callable[[int, int], None]) -> "Task":
-        """Return the task with every picture read once, and held in memory where they fit."""
+    def loaded(self, tell: Callable[[int, int], None], processes: int = 1) -> "Task":
+        """Return the task with every picture read once, and held in memory where all processes here have room."""
 
     @abstractmethod
     def without(self, bad: tuple[BadFile, ...]) -> "Task":
@@ -125,12 +126,12 @@ class Task(ABC):
         """Return a network with all that using it takes."""
 
     @abstractmethod
-    def batches(self, recipe: Recipe) -> TrainingBatches:
-        """Return the batches to learn from."""
+    def batches(self, recipe: Recipe, part: Part = WHOLE) -> TrainingBatches:
+        """Return the batches to learn from, or this process's part of each."""
 
     @abstractmethod
-    def loss(self, recipe: Recipe, device: torch.device) -> Loss:
-        """Return what is minimised, from logits and targets to one number."""
+    def loss(self, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Loss:
+        """Return what is minimised, from logits and targets to one number, over the parts of all processes."""
 
     @abstractmethod
     def examples(self) -> Examples:
@@ -141,8 +142,10 @@ class Task(ABC):
         """Return how many classes a batch got right, and of how many; 0 of 0 where there is no right answer."""
 
     @abstractmethod
-    def validate(self, network: Network, device: torch.device, *, amp: bool) -> Validation:
-        """Score a network on the validation split.
+    def validate(
+        self, network: Network, device: torch.device, *, amp: bool, ranks: Ranks = ALONE
+    ) -> Validation:
+        """Score a network on the validation split, of which each process takes a part.
 
         Raises:
             Diverged: what it says is not finite.
