@@ -35,6 +35,7 @@ app.command(
 app.command("residua.cli.slim:slim", name="slim", help="Take out the blocks that matter least.")
 app.command("residua.cli.serve:serve", name="serve", help="Answer over HTTP, with a page to try it on.")
 app.command("residua.cli.check:check", name="check", help="Look for what is wrong with a set of pictures.")
+app.command("residua.cli.shard:shard", name="shard", help="Write pictures as tar shards.")
 app.command("residua.cli.models:models", name="models", help="List the networks.")
 app.command("residua.cli.lab:lab", name="lab", help="Measure the claims about residual networks.")
 

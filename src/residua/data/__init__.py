@@ -5,7 +5,7 @@ from residua.data.balance import unbalanced
 from residua.data.batches import Batch, Batches
 from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
-from residua.data.loading import load, load_split, unreadable
+from residua.data.loading import load, load_split
 from residua.data.memory import memory_limit
 from residua.data.one_split import open_split
 from residua.data.opening import is_mask_data, open_data
@@ -14,7 +14,7 @@ from residua.data.pictures import Picture, decode_picture, read_picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.scenes import Scenes, scenes
-from residua.data.source import BadFile, Source, open_source
+from residua.data.source import BadFile, Source, open_source, unreadable
 from residua.data.split import Split
 from residua.data.walking import SUFFIXES as PICTURE_SUFFIXES
 

@@ -13,6 +13,7 @@ from residua.data.mixing import mixed
 from residua.data.part import WHOLE, Part
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
+from residua.data.shards.pictures import ShardPictures
 from residua.data.split import FilePictures, Split
 from residua.data.workers import Task, default_workers, read_in_order
 from residua.types import Images, Labels
@@ -74,7 +75,7 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
-        streams = isinstance(split.pictures, FilePictures)
+        streams = isinstance(split.pictures, FilePictures | ShardPictures)
         self.workers = default_workers(workers) if streams else 0
         self.drop_last = drop_last and len(split) >= batch_size
         self.part = part
@@ -111,7 +112,7 @@ class Batches:
         """Return the order of the pictures in an epoch, and the numbers drawn for each picture."""
         count = len(self.split)
         order = (
-            np.random.default_rng((self.seed, epoch, 0)).permutation(count)
+            self.split.pictures.order(count, np.random.default_rng((self.seed, epoch, 0)))
             if self.shuffle
             else np.arange(count)
         )

@@ -13,6 +13,7 @@ from residua.data.division import divide, left_open
 from residua.data.doubles import equal_files
 from residua.data.listing import Listing, class_problems, ordered
 from residua.data.refusals import UnreadablePicture
+from residua.data.shards import is_sharded, open_shards
 from residua.data.source import DIGITS, BadFile, list_data, open_digits, to_split
 from residua.data.split import Split
 from residua.data.threads import in_threads
@@ -137,6 +138,9 @@ def check(data: str | Path, *, tell: Callable[[int, int], None] | None = None) -
         source = open_digits()
         learned = source.splits["train"].counts()
         return report(str(data), source.splits, learned, [], source.notes, tell)
+    if is_sharded(data):
+        source = open_shards(data)
+        return report(str(data), source.splits, source.splits["train"].counts(), [], source.notes, tell)
     listing = list_data(Path(data))
     classes = ordered({entry.label for entries in listing.entries.values() for entry in entries})
     splits = {

@@ -1,13 +1,16 @@
 """What was read, written down, so that the same split can be opened again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
 import numpy as np
 
 from residua.data.listing import bulleted
+from residua.data.loading import HeldPictures
+from residua.data.shards import ShardPictures, is_sharded, open_shards
+from residua.data.shards.opening import checksum
 from residua.data.source import DIGITS, BadFile, Source, list_data, open_source
 from residua.data.split import FilePictures, Split
 from residua.errors import BadData
@@ -16,12 +19,16 @@ from residua.errors import BadData
 @final
 @dataclass(frozen=True, kw_only=True)
 class SplitDescription:
-    """One split by name: `labels[i]` and `bytes[i]` (of the file; empty without files) belong to `names[i]`."""
+    """One split by name: `labels[i]` and `bytes[i]` (of the file; empty without files) belong to `names[i]`.
+
+    Of pictures in shards none is named, as there may be any number of them: `shards` is the hash of where all lie.
+    """
 
     names: tuple[str, ...]
     labels: tuple[int, ...]
     bytes: tuple[int, ...]
     counts: dict[str, int]
+    shards: str = ""
 
 
 @final
@@ -58,8 +65,17 @@ def describe(source: Source) -> Description:
 
 
 def _describe_split(split: Split) -> SplitDescription:
+    pictures = split.pictures.files if isinstance(split.pictures, HeldPictures) else split.pictures
+    if isinstance(pictures, ShardPictures):
+        return SplitDescription(
+            names=(),
+            labels=(),
+            bytes=(),
+            counts=split.counts(),
+            shards=checksum(replace(split, pictures=pictures)),
+        )
     return SplitDescription(
-        names=split.names,
+        names=tuple(split.names),
         labels=tuple(split.labels.tolist()),
         bytes=tuple(split.pictures.sizes()),
         counts=split.counts(),
@@ -79,6 +95,8 @@ def reopen(data: str | Path, description: Description) -> Source:
         if source.fingerprint() != description.fingerprint:
             raise BadData("the run was not trained on these digits; give the data that it was trained on")
         return source
+    if is_sharded(data):
+        return _reopen_shards(data, description)
     listing = list_data(Path(data))
     labels = {entry.name: entry.label for entries in listing.entries.values() for entry in entries}
     changes: list[str] = []
@@ -116,6 +134,17 @@ def reopen(data: str | Path, description: Description) -> Source:
         seed=description.seed,
         bad=description.bad,
     )
+
+
+def _reopen_shards(data: str | Path, description: Description) -> Source:
+    source = open_shards(data, seed=description.seed)
+    for name, written in description.splits.items():
+        if name not in source.splits or checksum(source.splits[name]) != written.shards:
+            raise BadData(
+                f"the shards of {name} in {data} are not those that the run began with; "
+                "put them back as they were, or start a new run"
+            )
+    return source
 
 
 def _changes(

@@ -1,18 +1,18 @@
 """Every picture read once before training: the bad ones are named, and what fits in memory stays there."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
 import numpy as np
 
-from residua.data.listing import amount, bulleted
 from residua.data.memory import memory_limit as usual_limit
 from residua.data.pictures import Header, Picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
-from residua.data.source import BadFile, Source, evenly
+from residua.data.shards.pictures import ShardPictures
+from residua.data.source import BadFile, Source, evenly, unreadable
 from residua.data.split import Pictures, Split
 from residua.data.threads import in_threads
 from residua.errors import BadData
@@ -37,6 +37,9 @@ class HeldPictures(Pictures):
 
     def sizes(self) -> list[int]:
         return self.files.sizes()
+
+    def order(self, count: int, random: np.random.Generator) -> np.ndarray:
+        return self.files.order(count, random)
 
     def chosen(self, indices: list[int]) -> "HeldPictures":
         return HeldPictures(self.files.chosen(indices), tuple(self.held[i] for i in indices), self.side)
@@ -114,21 +117,19 @@ def load_split(
     return left, bad
 
 
-def unreadable(data: str | Path, bad: Sequence[BadFile]) -> BadData:
-    """Return the error that names the pictures of `data` that cannot be read."""
-    named = bulleted(f"{name}: {reason}" for name, reason in bad)
-    return BadData(
-        f"{amount(len(bad), 'picture')} in {data} cannot be read:\n{named}\n"
-        "Repair or remove them, or leave them out with --skip-bad"
-    )
-
-
 def _load_split(
     split: Split, preprocess: Preprocess, limit: int, count: Callable[[int], None]
 ) -> tuple[Split, int, Iterable[BadFile]]:
     """Return the split, in memory if it takes at most `limit` bytes there, how many it takes, and its bad files."""
+    sharded = isinstance(split.pictures, ShardPictures)
+    # Pictures in shards were read when they were put there, and may be more than anyone wants to wait for: only
+    # what will be held is read now. Files take about as many bytes as their pixels or fewer.
+    if sharded and sum(split.pictures.sizes()) > limit:
+        return split, 0, ()
     needed = estimated_bytes(split, preprocess)
     held = needed <= limit
+    if sharded and not held:
+        return split, 0, ()
     pictures, refused = read_all(split, preprocess.read_side, keep=held, count=count)
     if not held or not split.pictures.sizes():
         return split, 0, refused

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from residua.data.listing import WHOLE, Entry, refuse
+from residua.data.shards import is_sharded, open_shards
 from residua.data.source import DIGITS, list_data, open_digits, to_split
 from residua.data.split import Split
 from residua.errors import BadData
@@ -23,8 +24,8 @@ def open_split(data: str | Path, *, classes: tuple[str, ...], split: str | None 
     Raises:
         BadData: there is no such split, or a class in it that the model does not know.
     """
-    if str(data) == DIGITS:
-        splits = open_digits().splits
+    if str(data) == DIGITS or is_sharded(data):
+        splits = open_digits().splits if str(data) == DIGITS else open_shards(data).splits
         found = splits[named_split(str(data), split, splits)]
         entries = [
             Entry(name, found.classes[label]) for name, label in zip(found.names, found.labels, strict=True)

@@ -7,6 +7,7 @@ from residua.data.masks.layout import holds_masks
 from residua.data.masks.opening import SCENES, open_masks
 from residua.data.masks.source import MaskSource
 from residua.data.masks.table import table_holds_masks
+from residua.data.shards import is_sharded, open_shards
 from residua.data.source import DIGITS, Source, open_source
 from residua.data.tables import TABLE_SUFFIXES
 from residua.errors import BadData
@@ -24,6 +25,8 @@ def is_mask_data(data: str | Path) -> bool:
     """
     if str(data) in (SCENES, DIGITS):
         return str(data) == SCENES
+    if is_sharded(data):
+        return False
     path = Path(data)
     try:
         if path.is_dir():
@@ -67,4 +70,4 @@ def open_data(
         raise BadData(
             f"{given} were given for masks, and {data} has none: classes of pictures are their folders"
         )
-    return open_source(data, seed=seed)
+    return open_shards(data, seed=seed) if is_sharded(data) else open_source(data, seed=seed)

@@ -1,7 +1,7 @@
 """Pictures with labels, divided into splits: opened from what the user names, and opened again as it was."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median_low
@@ -10,7 +10,16 @@ from typing import NamedTuple, final
 from residua.data.digits import digit_pictures, digit_splits
 from residua.data.division import divide
 from residua.data.folders import list_folder
-from residua.data.listing import Entry, Listing, amount, class_problems, labels_of, missing_path, refuse
+from residua.data.listing import (
+    Entry,
+    Listing,
+    amount,
+    bulleted,
+    class_problems,
+    labels_of,
+    missing_path,
+    refuse,
+)
 from residua.data.pictures import Header
 from residua.data.refusals import UnreadablePicture
 from residua.data.split import ArrayPictures, FilePictures, Split
@@ -117,6 +126,15 @@ def open_source(data: str | Path, *, seed: int = 0) -> Source:
     bad = tuple(BadFile(name, reason) for name, reason in listing.missing.items())
     return described_by_headers(
         Path(data), listing.root, splits, (*listing.notes, *notes, *doubles), seed=seed, bad=bad
+    )
+
+
+def unreadable(data: str | Path, bad: Sequence[BadFile]) -> BadData:
+    """Return the error that names the pictures of `data` that cannot be read."""
+    named = bulleted(f"{name}: {reason}" for name, reason in bad)
+    return BadData(
+        f"{amount(len(bad), 'picture')} in {data} cannot be read:\n{named}\n"
+        "Repair or remove them, or leave them out with --skip-bad"
     )
 
 

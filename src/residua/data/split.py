@@ -1,7 +1,7 @@
 """The pictures and labels of one split, wherever they are kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
@@ -30,6 +30,10 @@ class Pictures(ABC):
     @abstractmethod
     def chosen(self, indices: list[int]) -> "Pictures":
         """Return only the pictures at `indices`, in that order."""
+
+    def order(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Return an order of all `count` pictures drawn from `random`, one in which they can be read well."""
+        return random.permutation(count)
 
 
 @final
@@ -85,7 +89,7 @@ class Split:
 
     name: str
     classes: tuple[str, ...]
-    names: tuple[str, ...]
+    names: Sequence[str]
     labels: Int64[np.ndarray, " count"]
     pictures: Pictures = field(repr=False)
 

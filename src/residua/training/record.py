@@ -15,6 +15,7 @@ from residua.data.masks import (
     describe_masks,
     reopen_masks,
 )
+from residua.data.shards import is_url
 from residua.data.source import DIGITS
 from residua.errors import BadData
 from residua.nets.spec import Spec
@@ -151,7 +152,7 @@ def located(data: str | Path) -> str:
     >>> located("photos/") == located("./photos") == located(Path.cwd() / "photos")
     True
     """
-    return str(data) if str(data) in EMBEDDED else str(Path(data).resolve())
+    return str(data) if str(data) in EMBEDDED or is_url(data) else str(Path(data).resolve())
 
 
 def whereabouts(record: Record) -> str:
@@ -161,7 +162,7 @@ def whereabouts(record: Record) -> str:
         BadData: neither where they were nor where the user's name for them leads from here.
     """
     for known in (record.located, record.data):
-        if known in EMBEDDED or (known and Path(known).exists()):
+        if known in EMBEDDED or (known and (is_url(known) or Path(known).exists())):
             return known
     raise BadData(
         f"the data of this run are no longer at {record.located or record.data}; say where they are now: "

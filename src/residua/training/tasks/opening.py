@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from residua.data import Preprocess, is_mask_data, open_source
+from residua.data import Preprocess, Source, is_mask_data, open_data
 from residua.data.masks import MaskPreprocess, MaskSource, open_masks, value_of
 from residua.training.recipe import Settings
 from residua.training.record import Record
@@ -29,7 +29,8 @@ def open_task(
     seed = settings.seed or 0
     if not is_mask_data(data):
         Classification.refuse(settings)
-        pictures = open_source(data, seed=seed)
+        pictures = open_data(data, seed=seed)
+        assert isinstance(pictures, Source)
         return Classification(
             source=pictures, preprocess=Preprocess.for_source(pictures, settings.image_size)
         )
