@@ -10,6 +10,7 @@ from residua.runs import Run, save_model
 from residua.runs.model import card_of
 from residua.training.finetune import gentle_parts, ready_for
 from residua.training.loop import Job, Show
+from residua.training.memory import thrifty
 from residua.training.network import short_name
 from residua.training.processor import open_device
 from residua.training.recipe import Recipe
@@ -32,7 +33,7 @@ def stepper_for(recipe: Recipe, task: Task, network: Network, device: torch.devi
     )
     return Stepper(
         model=network,
-        forward=torch.compile(network) if recipe.compile else network,
+        forward=torch.compile(network) if recipe.compile else thrifty(network, recipe.memory),
         optimizer=optimizer,
         device=device,
         amp=recipe.amp,

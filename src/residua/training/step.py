@@ -19,7 +19,7 @@ class Stepper:
 
     Attributes:
         model: whose weights move.
-        forward: the model itself, or its compiled form.
+        forward: the model itself, its compiled form, or one that keeps less.
         optimizer: that moves them.
         device: of the weights.
         amp: bfloat16 in the forward pass.

@@ -1,0 +1,135 @@
+"""Where to cut a network, so that what it keeps and what it computes again at once take the least memory together.
+
+A row of parts is cut into segments. A segment keeps what comes in (and, if that is the policy, the outputs of its
+convolutions); the rest of it is computed again in the backward pass, one segment at a time. So the peak is the sum
+of what the segments keep plus the most that one of them needs for itself. Chen et al. 2016 (arXiv:1604.06174) cut n
+equal layers into sqrt(n) segments. Here the layers are not equal: for a given room no segment may need more than
+that, dynamic programming finds the cuts that keep the least, and of the rooms the best is taken.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, final
+
+from residua.parts import Couple
+from residua.training.memory.costs import Piece
+from residua.training.recipe import Memory
+
+How = Literal["again", "undone"]
+
+ROOMS: Final = 48
+"""How many sizes of the room are tried, each 1.15 times the one before, down from the whole network."""
+RATIO: Final = 1.15
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Parts of a row, from `start` up to `stop`, that are computed again or undone."""
+
+    start: int
+    stop: int
+    how: How
+
+
+Cuts = Mapping[str, tuple[Segment, ...]]
+"""The segments of each row by its name; what is in none is left to ordinary autograd."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a way of cutting costs, in bytes.
+
+    Attributes:
+        kept: from the forward pass to the backward pass.
+        again: the most that one segment needs for itself in the backward pass.
+        cuts: the cuts.
+    """
+
+    kept: int
+    again: int
+    cuts: Cuts
+
+    @property
+    def peak(self) -> int:
+        """Both together."""
+        return self.kept + self.again
+
+    def __add__(self, other: "Bill") -> "Bill":
+        return Bill(self.kept + other.kept, max(self.again, other.again), {**self.cuts, **other.cuts})
+
+
+def best_cuts(network: Piece, memory: Memory) -> Bill:
+    """Return the cuts with the lowest peak.
+
+    Args:
+        network: measured.
+        memory: "lean" keeps the outputs of convolutions, so that nothing but norms, activations, sums and
+            concatenations is computed again; "least" keeps only what enters a segment, and of couples nothing.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from residua.parts import Chain
+    >>> from residua.training.memory.costs import measured
+    >>> row = Chain(*[Chain(nn.ReLU(), nn.Sigmoid()) for _ in range(9)])
+    >>> bill = best_cuts(measured(row, torch.ones(1, 1, requires_grad=True)), "least")
+    >>> bill.kept, bill.again, len(bill.cuts[""])
+    (16, 16, 4)
+    """
+    rooms = [int(network.plain / RATIO**step) for step in range(ROOMS)]
+    return min((cut(network, room, memory) for room in rooms), key=lambda bill: bill.peak)
+
+
+def cut(piece: Piece, room: int, memory: Memory) -> Bill:
+    """Return the cuts that keep the least while no segment needs more than `room`."""
+    if piece.is_row and piece.inner:
+        return cut_row(piece, room, memory)
+    bill = Bill(piece.own, 0, {})
+    for inner in piece.inner:
+        bill += cut(inner, room, memory)
+    return bill
+
+
+def cut_row(row: Piece, room: int, memory: Memory) -> Bill:
+    """Return the best cuts of a row: for each of its beginnings, the best last segment (dynamic programming)."""
+    best = [Bill(row.own, 0, {})]
+    last: list[Segment | None] = [None]
+    for stop, piece in enumerate(row.inner, start=1):
+        found, by = best[-1] + cut(piece, room, memory), None
+        for segment, kept, again in segments_to(row.inner, stop, room, memory):
+            if best[segment.start].kept + kept < found.kept:
+                found, by = best[segment.start] + Bill(kept, again, {}), segment
+        best.append(found)
+        last.append(by)
+    chosen: list[Segment] = []
+    place = len(row.inner)
+    while place:
+        segment_here = last[place]
+        if segment_here:
+            chosen.append(segment_here)
+        place = segment_here.start if segment_here else place - 1
+    return best[-1] + Bill(0, 0, {row.name: tuple(reversed(chosen))} if chosen else {})
+
+
+def segments_to(
+    pieces: Sequence[Piece], stop: int, room: int, memory: Memory
+) -> Iterator[tuple[Segment, int, int]]:
+    """Walk the segments that end before `stop` and fit, each with what it keeps and what it needs for itself."""
+    kept = again = 0
+    for start in range(stop - 1, -1, -1):
+        piece = pieces[start]
+        kept += piece.outputs if memory == "lean" else 0
+        again += piece.plain - (piece.both if memory == "lean" else 0)
+        if again > room:
+            break
+        yield Segment(start, stop, "again"), piece.enters + kept, again
+    if memory == "lean":
+        return
+    again = 0
+    for start in range(stop - 1, -1, -1):
+        piece = pieces[start]
+        again = max(again, piece.plain + 2 * piece.enters)
+        if not isinstance(piece.part, Couple) or again > room:
+            break
+        yield Segment(start, stop, "undone"), piece.enters, again
