@@ -1,10 +1,11 @@
-"""Reversible residual networks (Gomez et al. 2017, arXiv:1707.04585): what came into a block is computed from what left.
+"""Reversible residual networks (Gomez et al. 2017, arXiv:1707.04585): what left a block says what came into it.
 
 Each block of a pre-activated network becomes a `Couple`: its branch reads one half of the channels and adds to the
 other. Two in a row are a reversible block of the paper, so that the depth of the name counts branches, as it does
 there. The first block of a stage changes the shape, which cannot be undone; it is an ordinary one.
 
-Nothing here undoes anything. By ordinary autograd this is the network's plain form; `--memory least` undoes the couples.
+Nothing here undoes anything: by ordinary autograd this is the network's plain form. `--memory least` undoes the
+couples, in `residua.training.memory`.
 """
 
 from torch import nn

@@ -96,11 +96,10 @@ class Concat(Join):
 
 @final
 class Couple(Join):
-    """Add to one half of the channels what the branch reads from the other, and change places: a step that can be
-    undone (Gomez et al. 2017, arXiv:1707.04585).
+    """Add what the branch reads from one half of the channels to the other half, and let the two change places.
 
     From the halves (a, b) it gives (b, a + branch(b)), so that what came in can be computed from what left:
-    a = second - branch(first). Two in a row are the reversible block of the paper.
+    a = second - branch(first). Two in a row are the reversible block of Gomez et al. 2017 (arXiv:1707.04585).
 
     Raises:
         BadSpec: the branch does not give the shape of a half; from the call.

@@ -167,7 +167,7 @@ def encoder_places(spec: UNetSpec, encoder: ResNetSpec) -> tuple[tuple[str, str]
 
 
 def conventions(spec: Spec) -> Mapping[str, Conventions]:
-    """Return the other projects that have networks of this family, by name; U-Nets and reversible ones are nobody's but ours."""
+    """Return the other projects that have networks of this family, by name; of some there are none."""
     match spec:
         case ResNetSpec(order="full_preact"):
             return {"timm": Conventions(rows=timm_resnetv2(spec), kernels=TIMM_RESNETV2_KERNELS)}

@@ -8,6 +8,6 @@ The network is not touched: for the time of a forward pass its rows of parts are
 weights stay, and a checkpoint of one setting goes on under another.
 """
 
-from residua.training.memory.network import thrifty
+from residua.training.memory.network import measured_peak, thrifty
 
-__all__ = ["thrifty"]
+__all__ = ["measured_peak", "thrifty"]
