@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 from torch import nn
@@ -10,9 +11,19 @@ from residua.training.recipe import Memory
 from tests.oracle.cutting import lowest
 
 
-def piece(part: nn.Module, *, enters: int, plain: int, outputs: int = 0, both: int = 0) -> Piece:
+def piece(
+    part: nn.Module, *, enters: int, plain: int, outputs: int = 0, both: int = 0, shared: int = 0
+) -> Piece:
     return Piece(
-        name="", part=part, enters=enters, plain=plain, outputs=outputs, both=both, own=plain, inner=()
+        name="",
+        part=part,
+        enters=enters,
+        plain=plain,
+        outputs=outputs,
+        both=both,
+        own=plain,
+        shared=shared,
+        inner=(),
     )
 
 
@@ -26,18 +37,25 @@ def row(*pieces: Piece) -> Piece:
         outputs=sum(piece.outputs for piece in pieces),
         both=sum(piece.both for piece in pieces),
         own=0,
+        shared=0,
         inner=pieces,
     )
 
 
+def network(*pieces: Piece) -> Piece:
+    return replace(row(*pieces), name="", part=nn.Sequential(), inner=(row(*pieces),))
+
+
 def drawn(numbers: random.Random) -> Piece:
     outputs = numbers.randrange(9)
+    part = numbers.choice([Couple(nn.Identity()), nn.Linear(1, 1), nn.Identity()])
     return piece(
-        Couple(nn.Identity()) if numbers.random() < 0.4 else nn.Identity(),
+        part,
         enters=numbers.randrange(1, 9),
         plain=outputs + numbers.randrange(20),
         outputs=outputs,
         both=numbers.randrange(outputs + 1),
+        shared=numbers.randrange(9),
     )
 
 
@@ -47,20 +65,20 @@ def test_no_other_way_of_cutting_keeps_less(memory: Memory) -> None:
     for _ in range(60):
         pieces = [drawn(numbers) for _ in range(numbers.randrange(1, 7))]
         room = numbers.randrange(60)
-        bill = cut(row(*pieces), room, memory)
+        bill = cut(row(*pieces), room, memory, after=False)
         assert bill.kept == lowest(pieces, memory, room)
         assert bill.again <= room
 
 
 def test_equal_parts_take_the_square_root_of_their_number() -> None:
-    bill = best_cuts(row(*[piece(nn.Identity(), enters=1, plain=1) for _ in range(100)]), "least")
+    bill = best_cuts(network(*[piece(nn.Identity(), enters=1, plain=1) for _ in range(100)]), "least")
     assert bill.peak <= 21
     assert 8 <= len(bill.cuts["row"]) <= 12
 
 
 def test_couples_in_a_row_keep_what_leaves_the_last_however_many_there_are() -> None:
     peaks = [
-        best_cuts(row(*[piece(Couple(nn.Identity()), enters=4, plain=24) for _ in range(count)]), "least")
+        best_cuts(network(*[piece(Couple(nn.Identity()), enters=4, plain=24) for _ in range(count)]), "least")
         for count in (20, 200)
     ]
     assert [bill.peak for bill in peaks] == [4 + 32, 4 + 32]
@@ -68,7 +86,7 @@ def test_couples_in_a_row_keep_what_leaves_the_last_however_many_there_are() -> 
 
 
 def test_a_part_too_large_for_the_room_is_cut_within() -> None:
-    inner = row(*[piece(nn.Identity(), enters=1, plain=10) for _ in range(4)])
-    bill = cut(row(piece(nn.Identity(), enters=1, plain=5), inner), 20, "least")
+    inner = replace(row(*[piece(nn.Identity(), enters=1, plain=10) for _ in range(4)]), name="inner")
+    bill = cut(row(piece(nn.Identity(), enters=1, plain=5), inner), 20, "least", after=False)
     assert bill.kept < 45 and bill.again <= 20
-    assert any(segment.stop - segment.start == 2 for segment in bill.cuts["row"])
+    assert bill.cuts["inner"] == (Segment(0, 2, "again"), Segment(2, 4, "again"))

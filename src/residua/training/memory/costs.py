@@ -29,6 +29,7 @@ class Piece:
         outputs: the size of what its convolutions and linear layers give.
         both: of those outputs, what ordinary autograd keeps too.
         own: of `plain`, what no part within accounts for.
+        shared: what ordinary autograd keeps for it that it keeps for a part before it too.
         inner: the parts within.
     """
 
@@ -39,12 +40,20 @@ class Piece:
     outputs: int
     both: int
     own: int
+    shared: int
     inner: tuple["Piece", ...]
 
     @property
     def is_row(self) -> bool:
         """Whether the parts within run one after another, each once."""
-        return isinstance(self.part, Chain) and len(self.part) == len(self.inner)
+        return isinstance(self.part, Chain) and len(self.part) == len(self.inner) > 0
+
+    @property
+    def last(self) -> int:
+        """What of `outputs` is what it gives."""
+        if self.is_row:
+            return self.inner[-1].last
+        return self.outputs if isinstance(self.part, KEPT) else 0
 
 
 @final
@@ -59,6 +68,7 @@ class Ledger:
         self.plain: defaultdict[nn.Module, int] = defaultdict(int)
         self.outputs: defaultdict[nn.Module, int] = defaultdict(int)
         self.both: defaultdict[nn.Module, int] = defaultdict(int)
+        self.shared: defaultdict[nn.Module, int] = defaultdict(int)
         self.given: dict[int, Tensor] = {}
         self.seen: set[int] = set()
 
@@ -78,10 +88,13 @@ class Ledger:
     def keep(self, saved: Tensor) -> Tensor:
         """Note what autograd keeps, each storage once; weights, and what is one number a channel, are not counted."""
         storage, module = saved.untyped_storage(), self.running[-1]
-        shapes = [parameter.shape for parameter in module.parameters(recurse=False)]
+        weights = list(module.parameters(recurse=False))
         pointer = storage.data_ptr()
-        # A weight in bfloat16 is a copy: it is known by its shape.
-        if pointer in self.owned or pointer in self.seen or saved.shape in shapes:
+        # A weight in bfloat16 is a copy: it is known by its shape, or that of its transpose.
+        if pointer in self.owned or any(saved.shape in (w.shape, w.shape[::-1]) for w in weights):
+            return saved
+        if pointer in self.seen:
+            self.shared[module] += storage.nbytes()
             return saved
         self.seen.add(pointer)
         self.plain[module] += storage.nbytes()
@@ -100,8 +113,18 @@ class Ledger:
             outputs=self.outputs[module] + sum(piece.outputs for piece in inner),
             both=self.both[module] + sum(piece.both for piece in inner),
             own=self.plain[module],
+            shared=self.shared[module],
             inner=inner,
         )
+
+
+def own_casts(device: str) -> torch.autocast:
+    """Return autocast as it is on a kind of device, but that no copy of a weight is shared with other calls.
+
+    What is computed again has to make the same calls as before, and a shared copy is made at the first of them only.
+    """
+    dtype, enabled = torch.get_autocast_dtype(device), torch.is_autocast_enabled(device)
+    return torch.autocast(device, dtype, enabled=enabled, cache_enabled=False)
 
 
 def measured(network: nn.Module, images: Tensor) -> Piece:
@@ -119,6 +142,7 @@ def measured(network: nn.Module, images: Tensor) -> Piece:
     with ExitStack() as stack:
         stack.enter_context(untouched(network))
         stack.enter_context(torch.enable_grad())
+        stack.enter_context(own_casts(images.device.type))
         stack.enter_context(saved_tensors_hooks(ledger.keep, lambda saved: saved))
         for module in network.modules():
             stack.callback(module.register_forward_pre_hook(ledger.enter).remove)

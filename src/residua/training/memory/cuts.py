@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, final
 
-from residua.parts import Couple
+from residua.parts import Couple, Join
 from residua.training.memory.costs import Piece
 from residua.training.recipe import Memory
 
@@ -64,7 +64,7 @@ def best_cuts(network: Piece, memory: Memory) -> Bill:
     """Return the cuts with the lowest peak.
 
     Args:
-        network: measured.
+        network: measured; it is cut within, never as a whole.
         memory: "lean" keeps the outputs of convolutions, so that nothing but norms, activations, sums and
             concatenations is computed again; "least" keeps only what enters a segment, and of couples nothing.
 
@@ -73,63 +73,75 @@ def best_cuts(network: Piece, memory: Memory) -> Bill:
     >>> from residua.parts import Chain
     >>> from residua.training.memory.costs import measured
     >>> row = Chain(*[Chain(nn.ReLU(), nn.Sigmoid()) for _ in range(9)])
-    >>> bill = best_cuts(measured(row, torch.ones(1, 1, requires_grad=True)), "least")
-    >>> bill.kept, bill.again, len(bill.cuts[""])
-    (16, 16, 4)
+    >>> bill = best_cuts(measured(nn.Sequential(row), torch.ones(1, 1, requires_grad=True)), "least")
+    >>> bill.kept, bill.again, len(bill.cuts["0"])
+    (12, 24, 3)
     """
     rooms = [int(network.plain / RATIO**step) for step in range(ROOMS)]
-    return min((cut(network, room, memory) for room in rooms), key=lambda bill: bill.peak)
+    return min((cut_within(network, room, memory, after=False) for room in rooms), key=lambda bill: bill.peak)
 
 
-def cut(piece: Piece, room: int, memory: Memory) -> Bill:
-    """Return the cuts that keep the least while no segment needs more than `room`."""
-    if piece.is_row and piece.inner:
-        return cut_row(piece, room, memory)
-    bill = Bill(piece.own, 0, {})
+def cut(piece: Piece, room: int, memory: Memory, *, after: bool) -> Bill:
+    """Return the cuts that keep the least while no segment needs more than `room`.
+
+    Args:
+        piece: measured.
+        room: in bytes.
+        memory: what a segment keeps.
+        after: whether a segment gave what comes in. Segments do not keep what they give, so whatever keeps it counts.
+    """
+    if piece.is_row:
+        return cut_row(piece, room, memory, after=after)
+    return cut_within(piece, room, memory, after=after)
+
+
+def cut_within(piece: Piece, room: int, memory: Memory, *, after: bool) -> Bill:
+    """Return the cuts of each part within; the legs of a join read the same."""
+    bill = Bill(piece.own + (piece.shared if after else 0), 0, {})
     for inner in piece.inner:
-        bill += cut(inner, room, memory)
+        bill += cut(inner, room, memory, after=after)
+        if not isinstance(piece.part, Join):
+            after = bool(bill.cuts)
     return bill
 
 
-def cut_row(row: Piece, room: int, memory: Memory) -> Bill:
-    """Return the best cuts of a row: for each of its beginnings, the best last segment (dynamic programming)."""
-    best = [Bill(row.own, 0, {})]
-    last: list[Segment | None] = [None]
+def cut_row(row: Piece, room: int, memory: Memory, *, after: bool) -> Bill:
+    """Return the best cuts of a row: for each of its beginnings, the best that ends in a segment or not."""
+    best: list[dict[bool, tuple[Bill, tuple[Segment, ...]]]] = [{after: (Bill(row.own, 0, {}), ())}]
     for stop, piece in enumerate(row.inner, start=1):
-        found, by = best[-1] + cut(piece, room, memory), None
+        found: dict[bool, tuple[Bill, tuple[Segment, ...]]] = {}
+        for was, (bill, segments) in best[-1].items():
+            opened = cut(piece, room, memory, after=was)
+            ends = bool(opened.cuts)
+            if ends not in found or bill.kept + opened.kept < found[ends][0].kept:
+                found[ends] = bill + opened, segments
         for segment, kept, again in segments_to(row.inner, stop, room, memory):
-            if best[segment.start].kept + kept < found.kept:
-                found, by = best[segment.start] + Bill(kept, again, {}), segment
+            bill, segments = min(best[segment.start].values(), key=lambda one: one[0].kept)
+            if True not in found or bill.kept + kept < found[True][0].kept:
+                found[True] = bill + Bill(kept, again, {}), (*segments, segment)
         best.append(found)
-        last.append(by)
-    chosen: list[Segment] = []
-    place = len(row.inner)
-    while place:
-        segment_here = last[place]
-        if segment_here:
-            chosen.append(segment_here)
-        place = segment_here.start if segment_here else place - 1
-    return best[-1] + Bill(0, 0, {row.name: tuple(reversed(chosen))} if chosen else {})
+    bill, segments = min(best[-1].values(), key=lambda one: one[0].kept)
+    return bill + Bill(0, 0, {row.name: segments} if segments else {})
 
 
 def segments_to(
     pieces: Sequence[Piece], stop: int, room: int, memory: Memory
 ) -> Iterator[tuple[Segment, int, int]]:
     """Walk the segments that end before `stop` and fit, each with what it keeps and what it needs for itself."""
-    kept = again = 0
+    lean = memory == "lean"
+    # What it gives is kept by who reads it, if at all.
+    kept, again = (-pieces[stop - 1].last if lean else 0), 0
     for start in range(stop - 1, -1, -1):
         piece = pieces[start]
-        kept += piece.outputs if memory == "lean" else 0
-        again += piece.plain - (piece.both if memory == "lean" else 0)
+        kept += piece.outputs if lean else 0
+        again += piece.plain - (piece.both if lean else 0)
         if again > room:
             break
         yield Segment(start, stop, "again"), piece.enters + kept, again
-    if memory == "lean":
-        return
     again = 0
     for start in range(stop - 1, -1, -1):
         piece = pieces[start]
         again = max(again, piece.plain + 2 * piece.enters)
-        if not isinstance(piece.part, Couple) or again > room:
+        if lean or not isinstance(piece.part, Couple) or again > room:
             break
         yield Segment(start, stop, "undone"), piece.enters, again

@@ -55,9 +55,9 @@ def measured_peak(network: nn.Module, images: Tensor, memory: Memory) -> int:
         memory: how much of it is kept.
 
     >>> from residua.parts import Chain
-    >>> chain = Chain(*[nn.ReLU() for _ in range(16)])
+    >>> network = nn.Sequential(Chain(*[nn.ReLU() for _ in range(16)]))
     >>> images = torch.ones(2, 1, 8, 8, requires_grad=True)
-    >>> [measured_peak(chain, images, memory) // images.nbytes for memory in ("plain", "least")]
+    >>> [measured_peak(network, images, memory) // images.nbytes for memory in ("plain", "least")]
     [16, 8]
     """
     piece = measured(network, images)

@@ -1,7 +1,7 @@
 """A row of parts that remembers less: segments of it are computed again, or undone, in the backward pass."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Final, final
 
 import torch
@@ -10,10 +10,11 @@ from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selectiv
 
 from residua.look.untouched import buffers_kept
 from residua.parts import Chain, Couple, Part
+from residua.training.memory.costs import own_casts
 from residua.training.memory.cuts import Segment
 from residua.training.memory.undone import undone
 
-Contexts = tuple[AbstractContextManager[Any], AbstractContextManager[Any]]
+Context = AbstractContextManager[Any]
 
 KEPT: Final = (torch.ops.aten.convolution.default, torch.ops.aten.addmm.default, torch.ops.aten.mm.default)
 """What convolutions and linear layers call; the results are kept where only the rest is computed again."""
@@ -72,23 +73,39 @@ def again(parts: Sequence[nn.Module], x: Tensor, *, keep: bool) -> Tensor:
         x: what comes in.
         keep: whether the outputs of convolutions and linear layers are kept, so that these are not run again.
     """
-    buffers = nn.ModuleList(parts)
 
-    def contexts() -> Contexts:
-        first, second = (
-            create_selective_checkpoint_contexts(policy) if keep else (nullcontext(), nullcontext())
-        )
-        return first, within(buffers_kept(buffers), second)
+    def run(x: Tensor) -> Tensor:
+        with own_casts(x.device.type):
+            return through(parts, x)
 
-    run: Callable[[Tensor], Tensor] = lambda x: through(parts, x)  # noqa: E731  # checkpoint wants a function
-    return checkpoint(run, x, use_reentrant=False, context_fn=contexts)  # type: ignore[no-any-return]
+    def contexts() -> tuple[Context, Context]:
+        first: Context = nullcontext()
+        second: Context = nullcontext()
+        if keep:
+            first, second = create_selective_checkpoint_contexts(policy)
+        return first, SecondTime(parts, second)
+
+    return checkpoint(run, x, use_reentrant=False, context_fn=contexts)  # type: ignore[no-any-return]  # untyped
 
 
-@contextmanager
-def within(outer: AbstractContextManager[Any], inner: AbstractContextManager[Any]) -> Iterator[None]:
-    """Enter one context inside another: copies of buffers are made before calls are counted."""
-    with outer, inner:
-        yield
+@final
+class SecondTime(AbstractContextManager[None]):
+    """What holds while parts are computed again: buffers are copies, and then whatever else is given.
+
+    A class, because a gradient asked for twice enters it twice.
+    """
+
+    def __init__(self, parts: Sequence[nn.Module], then: Context) -> None:
+        self.parts = nn.ModuleList(parts)
+        self.then = then
+        self.stack = ExitStack()
+
+    def __enter__(self) -> None:
+        self.stack.enter_context(buffers_kept(self.parts))
+        self.stack.enter_context(self.then)
+
+    def __exit__(self, *error: Any) -> None:
+        self.stack.close()
 
 
 def policy(context: object, operation: object, /, *inputs: object, **options: object) -> CheckpointPolicy:
