@@ -17,9 +17,10 @@ from residua.training.recipe import Memory
 
 How = Literal["again", "undone"]
 
-ROOMS: Final = 48
-"""How many sizes of the room are tried, each 1.15 times the one before, down from the whole network."""
-RATIO: Final = 1.15
+ROOMS: Final = 32
+"""How many sizes of the room are tried, from the whole network down."""
+RATIO: Final = 1.25
+"""How many times each is the next."""
 
 
 @final
@@ -58,6 +59,10 @@ class Bill:
 
     def __add__(self, other: "Bill") -> "Bill":
         return Bill(self.kept + other.kept, max(self.again, other.again), {**self.cuts, **other.cuts})
+
+
+Way = tuple[Bill, tuple[Segment, ...]]
+"""A way of cutting the beginning of a row: what it costs, and the segments."""
 
 
 def best_cuts(network: Piece, memory: Memory) -> Bill:
@@ -107,21 +112,31 @@ def cut_within(piece: Piece, room: int, memory: Memory, *, after: bool) -> Bill:
 
 def cut_row(row: Piece, room: int, memory: Memory, *, after: bool) -> Bill:
     """Return the best cuts of a row: for each of its beginnings, the best that ends in a segment or not."""
-    best: list[dict[bool, tuple[Bill, tuple[Segment, ...]]]] = [{after: (Bill(row.own, 0, {}), ())}]
+    best: list[dict[bool, Way]] = [{after: (Bill(row.own, 0, {}), ())}]
+    least = [row.own]
     for stop, piece in enumerate(row.inner, start=1):
-        found: dict[bool, tuple[Bill, tuple[Segment, ...]]] = {}
+        found: dict[bool, Way] = {}
         for was, (bill, segments) in best[-1].items():
             opened = cut(piece, room, memory, after=was)
             ends = bool(opened.cuts)
             if ends not in found or bill.kept + opened.kept < found[ends][0].kept:
                 found[ends] = bill + opened, segments
-        for segment, kept, again in segments_to(row.inner, stop, room, memory):
-            bill, segments = min(best[segment.start].values(), key=lambda one: one[0].kept)
+        options = segments_to(row.inner, stop, room, memory)
+        last = min(options, key=lambda option: least[option[0].start] + option[1], default=None)
+        if last is not None:
+            segment, kept, again = last
+            bill, segments = cheapest(best[segment.start])
             if True not in found or bill.kept + kept < found[True][0].kept:
                 found[True] = bill + Bill(kept, again, {}), (*segments, segment)
         best.append(found)
-    bill, segments = min(best[-1].values(), key=lambda one: one[0].kept)
+        least.append(cheapest(found)[0].kept)
+    bill, segments = cheapest(best[-1])
     return bill + Bill(0, 0, {row.name: segments} if segments else {})
+
+
+def cheapest(ways: Mapping[bool, Way]) -> Way:
+    """Return the way that keeps the least, whether it ends in a segment or not."""
+    return min(ways.values(), key=lambda way: way[0].kept)
 
 
 def segments_to(

@@ -31,15 +31,15 @@ def thrifty(network: nn.Module, memory: Memory) -> Callable[[Tensor], Tensor]:
     """
     if memory == "plain":
         return network
-    wrappers: dict[str, partial[Thrifty]] = {}
+    wrappers: dict[str, partial[Thrifty]] | None = None
 
     def run(images: Tensor) -> Tensor:
+        nonlocal wrappers
         if not (network.training and torch.is_grad_enabled()):
             return network(images)  # type: ignore[no-any-return]  # torch types a call as Any
-        if not wrappers:
-            bill = best_cuts(measured(network, images[:2]), memory)
-            for name, segments in bill.cuts.items():
-                wrappers[name] = partial(Thrifty, segments=segments, keep=memory == "lean")
+        if wrappers is None:
+            cuts = best_cuts(measured(network, images[:2]), memory).cuts
+            wrappers = {name: partial(Thrifty, segments=cuts[name], keep=memory == "lean") for name in cuts}
         with rewired(network, wrappers):
             return network(images)  # type: ignore[no-any-return]
 

@@ -82,7 +82,7 @@ def again(parts: Sequence[nn.Module], x: Tensor, *, keep: bool) -> Tensor:
         first: Context = nullcontext()
         second: Context = nullcontext()
         if keep:
-            first, second = create_selective_checkpoint_contexts(policy)
+            first, second = create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]
         return first, SecondTime(parts, second)
 
     return checkpoint(run, x, use_reentrant=False, context_fn=contexts)  # type: ignore[no-any-return]  # untyped

@@ -37,7 +37,7 @@ def undone(couples: Sequence[Couple], x: Tensor) -> Tensor:
     """
     carried = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
     learned = [parameter for couple in couples for parameter in couple.parameters()]
-    answer: Tensor = Undone.apply(carried, tuple(couples), *learned)
+    answer: Tensor = Undone.apply(carried, tuple(couples), *learned)  # type: ignore[no-untyped-call]
     return answer
 
 
@@ -59,7 +59,7 @@ class Undone(torch.autograd.Function):
         return answer
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (answer,) = context.saved_tensors
         first, second = answer.chunk(2, dim=1)
