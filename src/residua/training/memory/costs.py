@@ -17,7 +17,7 @@ KEPT: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Piece:
     """A part of a network and, in bytes, what it costs.
 

@@ -9,6 +9,7 @@ that, dynamic programming finds the cuts that keep the least, and of the rooms t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal, final
 
 from residua.parts import Couple, Join
@@ -83,9 +84,15 @@ def best_cuts(network: Piece, memory: Memory) -> Bill:
     (12, 24, 3)
     """
     rooms = [int(network.plain / RATIO**step) for step in range(ROOMS)]
-    return min((cut_within(network, room, memory, after=False) for room in rooms), key=lambda bill: bill.peak)
+    try:
+        return min(
+            (cut_within(network, room, memory, after=False) for room in rooms), key=lambda bill: bill.peak
+        )
+    finally:
+        cut.cache_clear()  # it holds the network
 
 
+@cache  # a row within a row within a row would be cut twice at every level
 def cut(piece: Piece, room: int, memory: Memory, *, after: bool) -> Bill:
     """Return the cuts that keep the least while no segment needs more than `room`.
 
