@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from residua.exam import examine, heal, watch
     from residua.nets.build import build
     from residua.nets.presets import PRESETS, spec
-    from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, TiramisuSpec, UNetSpec
+    from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, ReversibleSpec, TiramisuSpec, UNetSpec
     from residua.runs import load_model
     from residua.training import Settings, evaluate, predict, resume, train
 
@@ -23,6 +23,7 @@ __all__ = [
     "DenseNetSpec",
     "PlainSpec",
     "ResNetSpec",
+    "ReversibleSpec",
     "Settings",
     "TiramisuSpec",
     "UNetSpec",
@@ -43,6 +44,7 @@ _HOMES: Final = {
     "DenseNetSpec": "residua.nets.spec",
     "PlainSpec": "residua.nets.spec",
     "ResNetSpec": "residua.nets.spec",
+    "ReversibleSpec": "residua.nets.spec",
     "Settings": "residua.training",
     "TiramisuSpec": "residua.nets.spec",
     "UNetSpec": "residua.nets.spec",

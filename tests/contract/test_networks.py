@@ -24,6 +24,7 @@ from residua.nets.spec import (
     DenseNetSpec,
     PlainSpec,
     ResNetSpec,
+    ReversibleSpec,
     Segmenting,
     Spec,
     TiramisuSpec,
@@ -31,6 +32,8 @@ from residua.nets.spec import (
     smallest,
 )
 from residua.parts import Join, joins
+from residua.training.memory import thrifty
+from residua.training.recipe import Memory
 
 # To the last digit, of torchvision 0.28 (the definitions in torchvision.models, ImageNet's 1,000 classes).
 TORCHVISION = {
@@ -227,7 +230,7 @@ def test_an_identity_leg_carries_its_input_bit_for_bit(network: Network) -> None
     assert checked == [True] * len(identities)
     spec = network.spec
     assert bool(identities) == (
-        isinstance(spec, DenseNetSpec | TiramisuSpec)
+        isinstance(spec, DenseNetSpec | ReversibleSpec | TiramisuSpec)
         or (isinstance(spec, ResNetSpec | UNetSpec) and spec.join != "none")
     )
 
@@ -248,6 +251,26 @@ def test_gradients_reach_every_parameter(network: Network) -> None:
     network.zero_grad()
     assert idle == []
     assert all(gradient.isfinite().all() for _, gradient in reached if gradient is not None)
+
+
+@pytest.mark.parametrize("memory", ["lean", "least"])
+def test_with_less_memory_the_gradients_are_the_same(network: Network, memory: Memory) -> None:
+    """What is computed again rounds as before; what is undone does not, and is compared in float64."""
+    if isinstance(network.spec, ReversibleSpec):
+        network.double()
+    batch = least(network).to(next(network.parameters()).dtype)
+    found = []
+    for run in (network, thrifty(network, memory)):
+        torch.manual_seed(0)
+        network.zero_grad()
+        run(batch).square().sum().backward()
+        found.append([parameter.grad for parameter in network.parameters()])
+    network.zero_grad()
+    network.float()
+    for here, there in zip(*found, strict=True):
+        assert here is not None and there is not None
+        scale = there.abs().max().item()
+        torch.testing.assert_close(here, there, rtol=0, atol=1e-5 * scale)
 
 
 def test_saved_weights_come_back_the_same(network: Network) -> None:

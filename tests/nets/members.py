@@ -9,7 +9,15 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from residua.nets.presets import PRESETS
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
+from residua.nets.spec import (
+    DenseNetSpec,
+    PlainSpec,
+    ResNetSpec,
+    ReversibleSpec,
+    Spec,
+    TiramisuSpec,
+    UNetSpec,
+)
 
 CLASSES = 3
 
@@ -25,6 +33,8 @@ def slim(spec: Spec) -> Spec:
         case DenseNetSpec():
             depths = (2,) * len(spec.depths)
             return replace(spec, depths=depths, growth=4, stem_width=8, classes=CLASSES)
+        case ReversibleSpec():
+            return replace(spec, depths=(2, 2, 2), widths=(2, 4, 8), stem_width=4, classes=CLASSES)
         case UNetSpec(encoder=None):
             return replace(spec, widths=tuple(4 * 2**level for level in range(len(spec.widths))))
         case UNetSpec():

@@ -10,6 +10,7 @@ from residua.nets.spec import (
     Order,
     PlainSpec,
     ResNetSpec,
+    ReversibleSpec,
     Shortcut,
     Spec,
     Stem,
@@ -114,5 +115,17 @@ def tiramisus(draw: st.DrawFn) -> TiramisuSpec:
     )
 
 
+@st.composite
+def reversibles(draw: st.DrawFn) -> ReversibleSpec:
+    depths = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    return ReversibleSpec(
+        depths=tuple(depths),
+        widths=tuple(draw(st.integers(1, 3)) for _ in depths),
+        stem_width=draw(st.integers(1, 8)),
+        in_channels=draw(CHANNELS),
+        classes=draw(CLASSES),
+    )
+
+
 def specs() -> st.SearchStrategy[Spec]:
-    return st.one_of(plains(), resnets(), densenets(), unets(), tiramisus())
+    return st.one_of(plains(), resnets(), densenets(), reversibles(), unets(), tiramisus())

@@ -45,6 +45,7 @@ def test_the_depth_is_part_of_the_name(name: str, depths: tuple[int, ...], order
         ("plain21", "plain20"),
         ("resnet55_cifar", "resnet56_cifar"),
         ("resnet100_preact", "resnet101_preact"),
+        ("resnet1000_reversible", "resnet1001_reversible"),
     ],
 )
 def test_a_depth_that_does_not_fit_is_answered_with_the_nearest(name: str, nearest: str) -> None:

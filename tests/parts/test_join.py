@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from residua.errors import BadSpec
-from residua.parts import Chain, Concat, Join, Sum, joins, shortcut
+from residua.parts import Chain, Concat, Couple, Join, Sum, joins, shortcut
 
 
 def test_a_sum_adds_its_legs() -> None:
@@ -16,6 +16,21 @@ def test_a_concat_puts_what_was_carried_first() -> None:
     joined = Concat(branch)(x)
     assert torch.equal(joined[:, :4], x)
     assert torch.equal(joined[:, 4:], branch(x))
+
+
+def test_a_couple_adds_to_one_half_what_it_reads_in_the_other_and_can_be_undone() -> None:
+    x, branch = torch.randn(2, 6, 3, 3), nn.Conv2d(3, 3, 3, padding=1)
+    first, second = Couple(branch)(x).chunk(2, dim=1)
+    assert torch.equal(first, x[:, 3:])
+    torch.testing.assert_close(second - branch(first), x[:, :3])
+
+
+@pytest.mark.usefixtures("traceable")  # without the checks of shapes, as a user has it
+def test_a_couple_refuses_what_does_not_fit_a_half() -> None:
+    with pytest.raises(
+        BadSpec, match=r"half of what is carried is \(1, 3, 4, 4\) and the branch brings \(1, 1, 4, 4\)"
+    ):
+        Couple(nn.Conv2d(3, 1, 1))(torch.zeros(1, 6, 4, 4))
 
 
 def test_a_given_shortcut_carries() -> None:

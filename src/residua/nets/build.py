@@ -11,7 +11,16 @@ from residua.nets.network import Network, refuse_misfit
 from residua.nets.plain import plain
 from residua.nets.presets import spec as spec_named
 from residua.nets.resnet import resnet
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
+from residua.nets.revnet import revnet
+from residua.nets.spec import (
+    DenseNetSpec,
+    PlainSpec,
+    ResNetSpec,
+    ReversibleSpec,
+    Spec,
+    TiramisuSpec,
+    UNetSpec,
+)
 from residua.nets.tiramisu import tiramisu
 from residua.nets.unet import unet
 
@@ -53,6 +62,8 @@ def build(
             built = resnet(spec)
         case DenseNetSpec():
             built = densenet(spec)
+        case ReversibleSpec():
+            built = revnet(spec)
         case UNetSpec():
             built = unet(spec)
         case TiramisuSpec():

@@ -11,7 +11,15 @@ from typing import Final
 import msgspec
 
 from residua.errors import UnknownName
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
+from residua.nets.spec import (
+    DenseNetSpec,
+    PlainSpec,
+    ResNetSpec,
+    ReversibleSpec,
+    Spec,
+    TiramisuSpec,
+    UNetSpec,
+)
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -38,6 +46,7 @@ HE2 = "He et al. 2016, 1603.05027"
 XIE = "Xie et al. 2016, 1611.05431"
 WIDE = "Zagoruyko & Komodakis 2016, 1605.07146"
 SKIP = "De & Smith 2020, 2002.10444"
+GOMEZ = "Gomez et al. 2017, 1707.04585"
 HUANG = "Huang et al. 2016, 1608.06993"
 UNET = "Ronneberger et al. 2015, 1505.04597"
 ZHANG = "Zhang et al. 2017, 1711.10684"
@@ -84,6 +93,12 @@ def cifar_preact(depth: int) -> ResNetSpec:
     return msgspec.structs.replace(
         spec, depths=(n, n, n), block="bottleneck", order="full_preact", shortcut="B"
     )
+
+
+def cifar_reversible(depth: int) -> ReversibleSpec:
+    """Return the reversible bottleneck network of 9n + 2 layers for small images, as wide as its pre-activated one."""
+    n = (depth - 2) // 9
+    return ReversibleSpec(depths=(n, n, n), widths=(16, 32, 64))
 
 
 def cifar_wide(depth: int, widen: int) -> ResNetSpec:
@@ -184,6 +199,10 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "resnet1202_cifar": Preset(cifar_resnet(1202), HE, 32, 19_421_274, 2_829_238_912),
     "resnet164_preact": Preset(cifar_preact(164), HE2, 32, 1_703_258, 247_646_720),
     "resnet1001_preact": Preset(cifar_preact(1001), HE2, 32, 10_327_706, 1_490_995_712),
+    "resnet56_reversible": Preset(cifar_reversible(56), GOMEZ, 32, 752_298, 110_990_336),
+    "resnet110_reversible": Preset(cifar_reversible(110), GOMEZ, 32, 1_308_714, 191_206_400),
+    "resnet164_reversible": Preset(cifar_reversible(164), GOMEZ, 32, 1_865_130, 271_422_464),
+    "resnet1001_reversible": Preset(cifar_reversible(1001), GOMEZ, 32, 10_489_578, 1_514_771_456),
     "resnet56_skipinit": Preset(cifar_skipinit(56), SKIP, 32, 851_013, 125_485_696),
     "wrn28_10": Preset(cifar_wide(28, 10), WIDE, 32, 36_479_194, 5_243_328_768),
     "densenet121": Preset(imagenet_densenet(6, 12, 24, 16), HUANG, 224, 7_978_856, 2_834_161_664),
@@ -213,6 +232,7 @@ FAMILIES: Final = (
     (re.compile(r"plain(\d+)"), 6, 2, cifar_plain),
     (re.compile(r"resnet(\d+)_cifar"), 6, 2, cifar_resnet),
     (re.compile(r"resnet(\d+)_preact"), 9, 2, cifar_preact),
+    (re.compile(r"resnet(\d+)_reversible"), 9, 2, cifar_reversible),
     (re.compile(r"resnet(\d+)_skipinit"), 6, 2, cifar_skipinit),
 )
 

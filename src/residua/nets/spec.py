@@ -166,6 +166,31 @@ class DenseNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="densenet", ta
             )
 
 
+class ReversibleSpec(msgspec.Struct, frozen=True, kw_only=True, tag="reversible", tag_field="family"):
+    """A reversible residual network for small images, of pre-activated bottlenecks.
+
+    >>> ReversibleSpec(depths=(18, 18, 18), widths=(16, 32, 64)).classes
+    10
+
+    Attributes:
+        depths: blocks in each stage; the first sets the shape, the others can be undone.
+        widths: channels inside the branches of each stage. A branch reads and gives four times as many, which is
+            half of what the stage carries.
+        stem_width: channels that the stem gives.
+    """
+
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+    stem_width: int = 32
+    in_channels: int = 3
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        refuse_none(self, "depths", "widths", "stem_width")
+        if len(self.depths) != len(self.widths):
+            raise BadSpec(f"depths {self.depths} and widths {self.widths}; give one of each for every stage")
+
+
 class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field="family"):
     """A U-Net: what goes down comes up again, joined at every size with what was there before.
 
@@ -235,7 +260,7 @@ class TiramisuSpec(msgspec.Struct, frozen=True, kw_only=True, tag="tiramisu", ta
 Segmenting = UNetSpec | TiramisuSpec
 """Networks that give a class for every pixel, at the size of the image."""
 
-Spec = PlainSpec | ResNetSpec | DenseNetSpec | Segmenting
+Spec = PlainSpec | ResNetSpec | DenseNetSpec | ReversibleSpec | Segmenting
 
 
 def stride(spec: Spec) -> int:
@@ -249,6 +274,8 @@ def stride(spec: Spec) -> int:
             return int(2 ** len(spec.widths))
         case ResNetSpec() | DenseNetSpec():
             return int(2 ** (len(spec.depths) - 1)) * (4 if spec.stem == "imagenet" else 1)
+        case ReversibleSpec():
+            return int(2 ** (len(spec.depths) - 1))
         case UNetSpec():
             return stride(spec.encoder) if spec.encoder else int(2 ** (len(spec.widths) - 1))
         case TiramisuSpec():
@@ -269,7 +296,7 @@ def smallest(spec: Spec) -> int:
     match spec:
         case PlainSpec():
             return stride(spec)
-        case ResNetSpec():
+        case ResNetSpec() | ReversibleSpec():
             return stride(spec) // 2 + 1
         case DenseNetSpec():
             pooled = int(2 ** (len(spec.depths) - 1))

@@ -2,7 +2,7 @@
 
 from residua.parts.branches import Order, closing, wired
 from residua.parts.chain import Chain
-from residua.parts.join import Concat, Join, Sum, joins
+from residua.parts.join import Concat, Couple, Join, Sum, joins
 from residua.parts.layers import Norm, activation, convolution, normalisation
 from residua.parts.part import Part
 from residua.parts.resample import Fitted
@@ -12,6 +12,7 @@ from residua.parts.shortcuts import PadChannels, Shortcut, shortcut
 __all__ = [
     "Chain",
     "Concat",
+    "Couple",
     "Fitted",
     "Join",
     "Norm",

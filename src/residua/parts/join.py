@@ -94,6 +94,42 @@ class Concat(Join):
         return carried + learned
 
 
+@final
+class Couple(Join):
+    """Add what the branch reads from one half of the channels to the other half, and let the two change places.
+
+    From the halves (a, b) it gives (b, a + branch(b)), so that what came in can be computed from what left:
+    a = second - branch(first). Two in a row are the reversible block of Gomez et al. 2017 (arXiv:1707.04585).
+
+    Raises:
+        BadSpec: the branch does not give the shape of a half; from the call.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> Couple(nn.Conv2d(4, 4, 3, padding=1))(torch.zeros(2, 8, 4, 4)).shape
+    torch.Size([2, 8, 4, 4])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, second = x.chunk(2, dim=1)
+        return self.merge(self.shortcut(x), self.branch(second))
+
+    def merge(self, carried: Carried, learned: Learned) -> Tensor:
+        first, second = carried.chunk(2, dim=1)
+        if first.shape != learned.shape:
+            legs = f"half of what is carried is {tuple(first.shape)} and the branch brings {tuple(learned.shape)}"
+            raise BadSpec(
+                f"{legs}; a Couple needs the same shape from both. Give it an even number of channels, and a branch "
+                "that keeps half of them"
+            )
+        return torch.cat((second, first + learned), dim=1)
+
+    @staticmethod
+    def width(carried: int, learned: int) -> int:
+        """Return `carried`: a couple changes no number of channels."""
+        return carried
+
+
 def joins(model: nn.Module) -> Iterator[tuple[str, Join]]:
     """Walk the forks of a model in the order in which it defines them.
 

@@ -15,6 +15,7 @@ from residua.runs.model import card_of
 from residua.training.distributed import Ranks, sharded, spread, synchronised, whole
 from residua.training.finetune import gentle_parts, ready_for
 from residua.training.loop import Job, Show
+from residua.training.memory import thrifty
 from residua.training.network import short_name
 from residua.training.processor import open_device
 from residua.training.recipe import Recipe
@@ -56,10 +57,10 @@ def stepper_for(recipe: Recipe, task: Task, network: Network, device: torch.devi
 def forward_of(
     recipe: Recipe, network: Network, device: torch.device, ranks: Ranks
 ) -> Callable[[Tensor], Tensor]:
-    """Return what is called in training: the network, or what makes it faster or shares its gradient."""
+    """Return what is called in training: the network, or what makes it faster, keeps less or shares its gradient."""
     if ranks.together and not recipe.sharded:
         return spread(network, device, freezes=recipe.frozen > 0)
-    return torch.compile(network) if recipe.compile else network
+    return torch.compile(network) if recipe.compile else thrifty(network, recipe.memory)
 
 
 def prepare(

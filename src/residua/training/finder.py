@@ -11,7 +11,8 @@ from residua.data.memory import free_bytes
 from residua.errors import BadInput
 from residua.look import Loss
 from residua.optim import make_optimizer
-from residua.training.recipe import Recipe
+from residua.training.memory import measured_peak, thrifty
+from residua.training.recipe import Memory, Recipe
 from residua.training.seed import random_states, set_random_states
 
 LOWEST, HIGHEST, STEPS = 1e-5, 10.0, 100
@@ -45,13 +46,14 @@ def find_lr(
     optimizer = make_optimizer(
         trial, kind=recipe.optimizer, lr=LOWEST, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
+    forward = thrifty(trial, recipe.memory)
     smooth, lowest, best = 0.0, math.inf, LOWEST
     first = math.nan
     for step, (images, targets) in zip(range(STEPS), batches, strict=False):
         lr = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
         for group in optimizer.param_groups:
             group["lr"] = lr * group["share"]
-        value = loss(trial(images), targets)
+        value = loss(forward(images), targets)
         optimizer.zero_grad()
         torch.autograd.backward(value)
         optimizer.step()
@@ -72,33 +74,17 @@ def find_lr(
     return float(f"{best / 10:.2g}")
 
 
-def fitting_batch(model: nn.Module, image: Tensor) -> tuple[int, str]:
+def fitting_batch(model: nn.Module, image: Tensor, memory: Memory = "plain") -> tuple[int, str]:
     """Return the largest power of two that fits in half of the free memory, and how that was found.
 
-    What autograd keeps is measured on two copies of one picture, each storage once.
+    What is kept for the gradient is measured on two copies of one picture, each storage once.
 
     Args:
         model: left as it is.
         image: one picture, batch dimension included, on the model's device.
+        memory: how much of that the training keeps.
     """
-    stored: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        stored[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    trial, weights = (
-        copy.deepcopy(model).train(),
-        {p.untyped_storage().data_ptr() for p in model.parameters()},
-    )
-    states = random_states()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        logits = trial(image.repeat(2, 1, 1, 1))
-    own = {p.untyped_storage().data_ptr() for p in trial.parameters()} | weights
-    each = sum(size for pointer, size in stored.items() if pointer not in own) / 2
-    del logits
-    set_random_states(states)
+    each = measured_peak(copy.deepcopy(model).train(), image.repeat(2, 1, 1, 1), memory) / 2
     free = free_memory(image.device)
     # Gradients of activations live beside the activations for a while: count each twice.
     fits = max(2, int(free / 2 / (2 * each)))

@@ -36,9 +36,9 @@ from residua.training.stop import noting_stops, saying_if_stopped
 from residua.training.tasks import Task, reopen_task
 from residua.training.together import (
     begun,
+    fitted_to,
     heard,
     held,
-    refuse_apart,
     silent,
     waiting,
     watching,
@@ -103,7 +103,7 @@ def train(
             ranks.agreeing(),
         ):
             refuse_taken(run)
-            refuse_apart(settings, ranks)
+            settings = fitted_to(settings, ranks)
             plan = make_plan(data, settings, skip_bad=skip_bad, tell=tell, processes=ranks.local_size)
             foreseen = foresee(plan) if exam and ranks.first else None
         # A search for a rate or a batch may end otherwise in another process.

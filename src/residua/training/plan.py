@@ -110,7 +110,8 @@ def readable(task: Task, data: str | Path, skip_bad: bool) -> Task:
 def with_fitting_batch(plan: Plan, settings: Settings, tell: Tell) -> Plan:
     """Return the plan with a batch that fits in memory, and the learning rate that suits it."""
     tell("looking for the batch that fits", 0, 0)
-    fits, how = fitting_batch(plan.network, plan.task.sample().to(plan.recipe.device))
+    image = plan.task.sample().to(plan.recipe.device)
+    fits, how = fitting_batch(plan.network, image, plan.recipe.memory)
     most = usual_batch(len(plan.task.source.splits["train"]), most=LARGEST_BATCH)
     batch = min(fits, most)
     why = f"the most that fits: {how}"

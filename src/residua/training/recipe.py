@@ -10,6 +10,7 @@ Norms = Literal["learned", "kept"]
 Augmentation = Literal["none", "light", "strong"]
 LossName = Literal["ce", "dice", "ce+dice", "focal", "boundary"]
 Optimizer = Literal["sgd", "adamw"]
+Memory = Literal["plain", "lean", "least"]
 
 WAIT: Final = 600
 """Seconds that processes which train together wait for each other."""
@@ -56,6 +57,8 @@ class Settings:
         zero_init: start every residual block as its shortcut.
         amp: bfloat16 where it is safe.
         channels_last: keep the channels of a pixel together in memory.
+        memory: what is kept for the gradient: "plain" all of it, "lean" what only convolutions can give, "least" next
+            to nothing, for a second forward pass.
         compile: compile the network first (worth it on a GPU).
         device: such as cpu or cuda:0.
         workers: processes that read pictures when they do not fit in memory; with all in memory none is needed.
@@ -95,6 +98,7 @@ class Settings:
     zero_init: bool | None = None
     amp: bool | None = None
     channels_last: bool | None = None
+    memory: Memory | None = None
     compile: bool | None = None
     device: str | None = None
     workers: int | None = None
@@ -135,6 +139,7 @@ class Recipe:
     zero_init: bool
     amp: bool
     channels_last: bool
+    memory: Memory = "plain"
     compile: bool
     device: str
     workers: int
@@ -172,6 +177,7 @@ WORDS: Final = {
     "augment": get_args(Augmentation),
     "loss": get_args(LossName),
     "norms": get_args(Norms),
+    "memory": get_args(Memory),
 }
 SHARES: Final = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
 NOT_NEGATIVE: Final = ("body_lr", "weight_decay", "clip", "mixup", "cutmix")
@@ -186,6 +192,11 @@ def refuse_nonsense(settings: Settings) -> None:
     for name, words in WORDS.items():
         if (word := getattr(settings, name)) is not None and word not in words:
             raise BadInput(f"--{name} {word}: it must be one of {', '.join(words)}")
+    if settings.compile and settings.memory not in (None, "plain"):
+        raise BadInput(
+            f"--compile with --memory {settings.memory}; a compiled network decides by itself what it keeps. "
+            "Leave one of them out"
+        )
     for field in fields(settings):
         name, value = field.name, getattr(settings, field.name)
         if isinstance(value, int | float) and (rule := broken_rule(name, value)):

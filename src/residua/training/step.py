@@ -20,7 +20,8 @@ class Stepper:
 
     Attributes:
         model: whose weights move.
-        forward: the model itself, its compiled form, or what shares its gradient with other processes.
+        forward: the model itself, its compiled form, one that keeps less, or one that shares its gradient with other
+            processes.
         optimizer: that moves them.
         device: of the weights.
         amp: bfloat16 in the forward pass.

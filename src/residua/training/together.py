@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ def heard(ranks: Ranks, *listeners: Any) -> tuple[Any, ...]:
     return listeners if ranks.first else (silent,) * len(listeners)
 
 
-def refuse_apart(settings: Settings, ranks: Ranks) -> None:
-    """Refuse what several processes cannot do, or only they can.
+def fitted_to(settings: Settings, ranks: Ranks) -> Settings:
+    """Refuse what several processes cannot do, or only they can; return the settings, the memory decided for them.
 
     Raises:
         BadInput: with the reason.
@@ -40,6 +41,14 @@ def refuse_apart(settings: Settings, ranks: Ranks) -> None:
         )
     if settings.compile and ranks.together:
         raise BadInput("--compile is for one process; leave it out, or train without torchrun")
+    if not ranks.together:
+        return settings
+    if settings.memory not in (None, "plain"):
+        raise BadInput(
+            f"--memory {settings.memory} is for one process; leave it out, and divide the network by --sharded, "
+            "or train without torchrun"
+        )
+    return replace(settings, memory="plain")
 
 
 def begun(run: str | Path | None, plan: Plan, ranks: Ranks) -> Run:

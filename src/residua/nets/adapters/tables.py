@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, assert_never, final
 
-from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, Spec, TiramisuSpec, UNetSpec
+from residua.nets.spec import (
+    DenseNetSpec,
+    PlainSpec,
+    ResNetSpec,
+    ReversibleSpec,
+    Spec,
+    TiramisuSpec,
+    UNetSpec,
+)
 
 Rows = tuple[tuple[str, str], ...]
 
@@ -159,7 +167,7 @@ def encoder_places(spec: UNetSpec, encoder: ResNetSpec) -> tuple[tuple[str, str]
 
 
 def conventions(spec: Spec) -> Mapping[str, Conventions]:
-    """Return the other projects that have networks of this family, by name; U-Nets are nobody's but ours."""
+    """Return the other projects that have networks of this family, by name; of some there are none."""
     match spec:
         case ResNetSpec(order="full_preact"):
             return {"timm": Conventions(rows=timm_resnetv2(spec), kernels=TIMM_RESNETV2_KERNELS)}
@@ -179,7 +187,7 @@ def conventions(spec: Spec) -> Mapping[str, Conventions]:
                 "torchvision": Conventions(rows=(*body, *TORCHVISION_VGG_HEAD)),
                 "timm": Conventions(rows=(*body, *TIMM_VGG_HEAD), kernels=TIMM_VGG_KERNELS),
             }
-        case UNetSpec() | TiramisuSpec():
+        case ReversibleSpec() | UNetSpec() | TiramisuSpec():
             return {}
         case _:
             assert_never(spec)

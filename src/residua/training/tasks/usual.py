@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from residua.nets.spec import ReversibleSpec
+from residua.training.network import spec_of
 from residua.training.processor import has_bfloat16, pick_device
 from residua.training.recipe import Recipe, Settings, refuse_nonsense
 from residua.training.tasks.task import Choices, Task
@@ -24,11 +26,20 @@ def usual_choices(settings: Settings) -> Choices:
         "zero_init": (False, "off unless asked for"),
         "amp": (fast, "this device has bfloat16" if fast else "this device has no bfloat16 instructions"),
         "channels_last": (True, "convolutions run faster"),
+        "memory": usual_memory(settings),
         "compile": (False, "off unless asked for"),
         "device": (device, "the fastest here"),
         "workers": (0, "the loader decides by the size of the set"),
         "seed": (0, "the same run again gives the same result"),
     }
+
+
+def usual_memory(settings: Settings) -> tuple[str, str]:
+    """Return what is kept for the gradient, and why: a reversible network is there to keep next to nothing."""
+    made_for_it = settings.model is not None and isinstance(spec_of(settings.model), ReversibleSpec)
+    if made_for_it and not settings.compile:
+        return "least", "what came into its blocks is computed from what left"
+    return "plain", "off unless asked for"
 
 
 def usual_batch(count: int, *, most: int) -> int:
