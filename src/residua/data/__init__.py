@@ -9,11 +9,11 @@ from residua.data.loading import load, load_split
 from residua.data.memory import memory_limit
 from residua.data.one_split import open_split
 from residua.data.opening import is_mask_data, open_data
-from residua.data.part import WHOLE, Part
 from residua.data.pictures import Picture, decode_picture, read_picture
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.scenes import Scenes, scenes
+from residua.data.share import WHOLE, Share
 from residua.data.source import BadFile, Source, open_source, unreadable
 from residua.data.split import Split
 from residua.data.walking import SUFFIXES as PICTURE_SUFFIXES
@@ -27,10 +27,10 @@ __all__ = [
     "Batches",
     "CheckReport",
     "Description",
-    "Part",
     "Picture",
     "Preprocess",
     "Scenes",
+    "Share",
     "Source",
     "Split",
     "UnreadablePicture",

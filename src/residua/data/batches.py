@@ -10,10 +10,10 @@ from torch import Tensor
 
 from residua.data.augment import Augment
 from residua.data.mixing import mixed
-from residua.data.part import WHOLE, Part
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.shards.pictures import ShardPictures
+from residua.data.share import WHOLE, Share
 from residua.data.split import FilePictures, Split
 from residua.data.workers import Task, default_workers, read_in_order
 from residua.types import Images, Labels
@@ -45,7 +45,7 @@ class Batches:
         shuffle: a new order each epoch.
         workers: processes that read files; by default all processors but one. In memory none is needed.
         drop_last: leave out the last batch if it is smaller; with fewer pictures than a batch it stays.
-        part: of every batch that this process takes; the parts of all processes are the batch that one would have.
+        share: of every batch that this process takes; the parts of all processes are the batch that one would have.
 
     >>> from residua.data import open_source
     >>> source = open_source("digits")
@@ -67,7 +67,7 @@ class Batches:
         shuffle: bool,
         workers: int | None = None,
         drop_last: bool = False,
-        part: Part = WHOLE,
+        share: Share = WHOLE,
     ) -> None:
         self.split = split
         self.preprocess = preprocess
@@ -78,7 +78,7 @@ class Batches:
         streams = isinstance(split.pictures, FilePictures | ShardPictures)
         self.workers = default_workers(workers) if streams else 0
         self.drop_last = drop_last and len(split) >= batch_size
-        self.part = part
+        self.share = share
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.split), self.batch_size)
@@ -95,7 +95,7 @@ class Batches:
         # Pictures are mixed with any others of the whole batch, so then the part is taken after the mixing.
         mixes = self.augment is not None and self.augment.mixes
         if not mixes:
-            rows = [self.part.of(row) for row in rows]
+            rows = [self.share.of(row) for row in rows]
         task = Reading(self.split, self.preprocess, self.augment, draws)
         answers = read_in_order(task, rows, workers=self.workers, names=self.split.names)
         for number, (indices, pixels) in enumerate(zip(rows, answers, strict=True), start=start):
@@ -105,7 +105,7 @@ class Batches:
             if self.augment is not None and mixes:
                 random = np.random.default_rng((self.seed, epoch, number, 2))
                 images, targets = mixed(images, targets, self.augment, len(self.split.classes), random)
-                images, targets, places = (self.part.of(whole) for whole in (images, targets, places))
+                images, targets, places = (self.share.of(whole) for whole in (images, targets, places))
             yield Batch(images, targets, places)
 
     def plan(self, epoch: int) -> tuple[np.ndarray, np.ndarray | None]:

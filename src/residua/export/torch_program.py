@@ -12,6 +12,7 @@ from residua.errors import BadRun
 from residua.export.bundle import KEY, Card, metadata, read_card
 from residua.export.inside import Inside
 from residua.export.program import Program
+from residua.export.untrusted import refuse_code
 from residua.files import reading
 from residua.nets.adapters import adapt, from_ours
 from residua.nets.build import build
@@ -86,8 +87,9 @@ def read_pt2(path: Path, device: torch.device) -> TorchProgram:
     """Load a program that `write_pt2` wrote.
 
     Raises:
-        BadRun: it cannot be loaded, or says nothing of itself.
+        BadRun: it cannot be loaded, could run code, or says nothing of itself.
     """
+    refuse_code(path)
     said = {KEY: ""}
     try:
         program = torch.export.load(path, extra_files=said)

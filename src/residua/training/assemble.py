@@ -92,7 +92,7 @@ def prepare(
         recipe=recipe,
         run=run,
         stepper=stepper,
-        training=task.batches(replace(recipe, workers=workers_of(recipe, ranks)), ranks.part),
+        training=task.batches(replace(recipe, workers=workers_of(recipe, ranks)), ranks.share),
         ready=ready_for(recipe, network),
         right=task.right,
         score=task.score,

@@ -118,7 +118,7 @@ def validated(segmenter: Segmenter, split: MaskSplit, ranks: Ranks = ALONE) -> M
     Raises:
         Diverged: what it says of a picture is not finite.
     """
-    mine = split.chosen(ranks.part.of(np.arange(len(split))).tolist()) if ranks.together else split
+    mine = split.chosen(ranks.share.of(np.arange(len(split))).tolist()) if ranks.together else split
     counts = MaskCounts.none(segmenter.classes)
     bad: str | None = None
     for answer in answers(segmenter, mine, edges=False):

@@ -12,8 +12,8 @@ from torch import Tensor
 from residua.data.masks.augment import MaskAugment
 from residua.data.masks.preprocess import MaskPreprocess
 from residua.data.masks.split import FilePairs, MaskSplit
-from residua.data.part import WHOLE, Part
 from residua.data.refusals import UnreadablePicture
+from residua.data.share import WHOLE, Share
 from residua.data.workers import Task, default_workers, read_in_order
 from residua.types import Images, Labels
 
@@ -53,7 +53,7 @@ class MaskBatches:
         shuffle: a new order each epoch.
         workers: processes that read files; by default all processors but one. In memory none is needed.
         drop_last: leave out the last batch of crops if it is smaller; with fewer pictures than a batch it stays.
-        part: of every batch that this process takes; the parts of all processes are the batch that one would have.
+        share: of every batch that this process takes; the parts of all processes are the batch that one would have.
 
     >>> from residua.data.masks import open_masks
     >>> source = open_masks("scenes")
@@ -75,7 +75,7 @@ class MaskBatches:
         shuffle: bool,
         workers: int | None = None,
         drop_last: bool = False,
-        part: Part = WHOLE,
+        share: Share = WHOLE,
     ) -> None:
         self.split = split
         self.preprocess = preprocess
@@ -85,7 +85,7 @@ class MaskBatches:
         self.shuffle = shuffle
         self.workers = default_workers(workers) if isinstance(split.pairs, FilePairs) else 0
         self.drop_last = drop_last and augment is not None and len(split) >= batch_size
-        self.part = part
+        self.share = share
         self._one_size = split.one_size
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ class MaskBatches:
             BadData: a file cannot be read; it is named, and no other takes its place.
         """
         draws = None if self.augment is None else self.augment.draw(len(self.split), self.seed, epoch)
-        rows = [self.part.of(row) for row in self.rows(epoch)[start:]]
+        rows = [self.share.of(row) for row in self.rows(epoch)[start:]]
         task = MaskReading(self.split, self.preprocess, self.augment, draws)
         answers = read_in_order(task, rows, workers=self.workers, names=self.split.names)
         for indices, (images, masks) in zip(rows, answers, strict=True):

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from residua.data import Part
+from residua.data import Share
 from residua.errors import BadInput, Diverged, Interrupted, LostProcess, ResiduaError, SaidElsewhere
 from residua.training.distributed.sums import own_gradient
 
@@ -51,9 +51,9 @@ class Ranks:
         return self.size > 1
 
     @property
-    def part(self) -> Part:
+    def share(self) -> Share:
         """The part of every batch that is for this process."""
-        return Part(self.rank, self.size)
+        return Share(self.rank, self.size)
 
     def total(self, tensor: Tensor) -> Tensor:
         """Return the sum over all processes, for a loss."""

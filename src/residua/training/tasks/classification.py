@@ -16,8 +16,8 @@ from residua.data import (
     Augment,
     BadFile,
     Batches,
-    Part,
     Preprocess,
+    Share,
     Source,
     load,
     memory_limit,
@@ -143,7 +143,7 @@ class Classification(Task):
     def model(self, name: str, network: Network) -> Model:
         return Model(name=name, network=network, classes=self.source.classes, preprocess=self.preprocess)
 
-    def batches(self, recipe: Recipe, part: Part = WHOLE) -> TrainingBatches:
+    def batches(self, recipe: Recipe, share: Share = WHOLE) -> TrainingBatches:
         augment = Augment.for_source(
             self.source, self.preprocess, strength=recipe.augment, mixup=recipe.mixup, cutmix=recipe.cutmix
         )
@@ -156,7 +156,7 @@ class Classification(Task):
             shuffle=True,
             workers=recipe.workers or None,
             drop_last=True,
-            part=part,
+            share=share,
         )
 
     def loss(self, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Loss:
@@ -196,7 +196,7 @@ class Classification(Task):
             batch_size=BATCH,
             seed=0,
             shuffle=False,
-            part=ranks.part,
+            share=ranks.share,
         )
         logits, labels, _ = answers(network, batches, device, amp=amp)
         logits, labels = (torch.cat(parts) for parts in zip(*ranks.gathered((logits, labels)), strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residua.data import WHOLE, BadFile, Part, memory_limit
+from residua.data import WHOLE, BadFile, Share, memory_limit
 from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, MaskSource, load_masks, unusable
 from residua.errors import BadData, BadInput
 from residua.look import Examples, Loss
@@ -168,7 +168,7 @@ class Segmentation(Task):
             encoding=self.source.encoding,
         )
 
-    def batches(self, recipe: Recipe, part: Part = WHOLE) -> TrainingBatches:
+    def batches(self, recipe: Recipe, share: Share = WHOLE) -> TrainingBatches:
         return MaskBatches(
             self.source.splits["train"],
             self.preprocess,
@@ -178,7 +178,7 @@ class Segmentation(Task):
             shuffle=True,
             workers=recipe.workers or None,
             drop_last=True,
-            part=part,
+            share=share,
         )
 
     def loss(self, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Loss:

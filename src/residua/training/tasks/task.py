@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor
 
-from residua.data import WHOLE, BadFile, Batch, Part, Source
+from residua.data import WHOLE, BadFile, Batch, Share, Source
 from residua.data.masks import MaskBatch, MaskSource
 from residua.errors import BadData
 from residua.look import Examples, Loss
@@ -126,7 +126,7 @@ class Task(ABC):
         """Return a network with all that using it takes."""
 
     @abstractmethod
-    def batches(self, recipe: Recipe, part: Part = WHOLE) -> TrainingBatches:
+    def batches(self, recipe: Recipe, share: Share = WHOLE) -> TrainingBatches:
         """Return the batches to learn from, or this process's part of each."""
 
     @abstractmethod

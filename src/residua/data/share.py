@@ -11,12 +11,12 @@ Samples = TypeVar("Samples", np.ndarray, Tensor)
 
 @final
 @dataclass(frozen=True, slots=True)
-class Part:
+class Share:
     """One of `size` parts of equal length, up to one sample; together they are the batch, in its order.
 
-    >>> [Part(rank, 3).of(np.arange(7)).tolist() for rank in range(3)]
+    >>> [Share(rank, 3).of(np.arange(7)).tolist() for rank in range(3)]
     [[0, 1], [2, 3], [4, 5, 6]]
-    >>> [Part(rank, 3).of(np.arange(2)).tolist() for rank in range(3)]
+    >>> [Share(rank, 3).of(np.arange(2)).tolist() for rank in range(3)]
     [[], [0], [1]]
 
     Attributes:
@@ -33,5 +33,5 @@ class Part:
         return batch[count * self.rank // self.size : count * (self.rank + 1) // self.size]
 
 
-WHOLE = Part()
+WHOLE = Share()
 """What a process takes that trains alone."""

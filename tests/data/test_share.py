@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from residua.data import Augment, Batches, Part, Preprocess, open_source
+from residua.data import Augment, Batches, Preprocess, Share, open_source
 from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, open_masks
 
 
@@ -13,7 +13,7 @@ def test_parts_of_pictures(size: int, mixup: float) -> None:
     source = open_source("digits")
     preprocess = Preprocess.for_source(source)
 
-    def batches(part: Part) -> Batches:
+    def batches(share: Share) -> Batches:
         return Batches(
             source.splits["val"],
             preprocess,
@@ -21,13 +21,13 @@ def test_parts_of_pictures(size: int, mixup: float) -> None:
             batch_size=64,
             seed=3,
             shuffle=True,
-            part=part,
+            share=share,
         )
 
-    parts = zip(*(batches(Part(rank, size)).epoch(2, start=1) for rank in range(size)), strict=True)
-    for whole, several in zip(batches(Part()).epoch(2, start=1), parts, strict=True):
+    parts = zip(*(batches(Share(rank, size)).epoch(2, start=1) for rank in range(size)), strict=True)
+    for whole, several in zip(batches(Share()).epoch(2, start=1), parts, strict=True):
         for name in ("images", "targets", "indices"):
-            assert torch.equal(getattr(whole, name), torch.cat([getattr(part, name) for part in several]))
+            assert torch.equal(getattr(whole, name), torch.cat([getattr(share, name) for share in several]))
 
 
 def test_parts_of_masks_some_of_them_empty() -> None:
@@ -35,14 +35,14 @@ def test_parts_of_masks_some_of_them_empty() -> None:
     split = source.splits["val"].chosen(list(range(5)))
     preprocess = MaskPreprocess.for_source(source)
 
-    def batches(part: Part) -> MaskBatches:
+    def batches(share: Share) -> MaskBatches:
         augment = MaskAugment.for_source(source)
         return MaskBatches(
-            split, preprocess, augment=augment, batch_size=3, seed=3, shuffle=True, workers=0, part=part
+            split, preprocess, augment=augment, batch_size=3, seed=3, shuffle=True, workers=0, share=share
         )
 
-    parts = zip(*(batches(Part(rank, 4)).epoch(1) for rank in range(4)), strict=True)
-    for whole, several in zip(batches(Part()).epoch(1), parts, strict=True):
-        assert 0 in [len(part.images) for part in several]
+    parts = zip(*(batches(Share(rank, 4)).epoch(1) for rank in range(4)), strict=True)
+    for whole, several in zip(batches(Share()).epoch(1), parts, strict=True):
+        assert 0 in [len(share.images) for share in several]
         for name in ("images", "masks", "indices"):
-            assert torch.equal(getattr(whole, name), torch.cat([getattr(part, name) for part in several]))
+            assert torch.equal(getattr(whole, name), torch.cat([getattr(share, name) for share in several]))
