@@ -66,7 +66,7 @@ def test_a_network_that_is_too_large_for_the_pictures_is_refused_before_they_are
 def test_what_belongs_to_the_other_task_is_refused_before_the_pictures_are_read(
     data: str, settings: Settings, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("open_source", "open_masks"):
+    for name in ("open_data", "open_masks"):
         monkeypatch.setattr(opening, name, lambda *_, **__: pytest.fail("the pictures were read"))
     make_photos(tmp_path / "photos")
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,6 @@
 """Who the processes are that train together, and what they tell each other."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,12 +11,16 @@ from typing import Any, Final, TypeVar, final
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from residua.data import Share
 from residua.errors import BadInput, Diverged, Interrupted, LostProcess, ResiduaError, SaidElsewhere
 from residua.training.distributed.sums import own_gradient
 
 Value = TypeVar("Value")
+TRAININGS: Final = itertools.count()
+"""Numbers of the trainings that this process has joined; the same in all processes."""
 
 
 @final
@@ -153,7 +158,7 @@ def joined(device: str | None, *, timeout: float) -> Iterator[Ranks]:
         torch.cuda.set_device(local)  # from here on "cuda" is the GPU of this process
     ranks = here(size, device)
     try:
-        dist.init_process_group(timeout=timedelta(seconds=max(1, timeout)))
+        meet(ranks, timedelta(seconds=max(1, timeout)))
         with ranks.agreeing():
             refuse_shared(device, ranks)
         (restarts,) = ranks.most(starts())
@@ -169,6 +174,16 @@ def joined(device: str | None, *, timeout: float) -> Iterator[Ranks]:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def meet(ranks: Ranks, patience: timedelta) -> None:
+    """Find the other processes; each training of one process in a place of its own.
+
+    In one place for all, a second training would read the addresses of the first.
+    """
+    store, _, _ = next(rendezvous("env://", timeout=patience))
+    place = PrefixStore(f"training-{next(TRAININGS)}", store)
+    dist.init_process_group(store=place, rank=ranks.rank, world_size=ranks.size, timeout=patience)
 
 
 def here(size: int, device: str | None) -> Ranks:
