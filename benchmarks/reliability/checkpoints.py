@@ -43,7 +43,7 @@ def damage_checkpoints(folder: Path, state: State, count: int, chance: random.Ra
     for mutation in mutations(whole, count, chance):
         newest.write_bytes(mutation.content)
         taken, sentences = load_checkpoint(folder, state)
-        found = state.tensors()
+        found = dict(state.tensors())
         same = all(torch.equal(tensor, found[name]) for name, tensor in saved.items())
         if (taken, len(sentences), same) == (before, 1, True):
             seen["found, and the one before taken"] += 1

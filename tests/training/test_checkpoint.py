@@ -50,7 +50,8 @@ def test_damage_anywhere_is_found_and_the_one_before_is_taken(tmp_path: Path) ->
 def test_the_progress_is_under_the_checksum_too(tmp_path: Path) -> None:
     state = small_state()
     state.progress.best = 0.75
-    path = save_checkpoint(tmp_path, state)
+    save_checkpoint(tmp_path, state)
+    (path,) = checkpoints(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"0.75", b"0.76"))
     with pytest.raises(BadRun, match="its checksum is not that of its content"):
         read_checkpoint(path)
@@ -58,7 +59,8 @@ def test_the_progress_is_under_the_checksum_too(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_the_first_version_is_read_and_checked(tmp_path: Path) -> None:
     state = small_state()
-    path = save_checkpoint(tmp_path, state)
+    save_checkpoint(tmp_path, state)
+    (path,) = checkpoints(tmp_path)
     tensors = load_file(path)
     text = {"progress": msgspec.json.encode(state.progress).decode(), "checksum": checksum(tensors)}
     save_file(tensors, path, metadata=text)

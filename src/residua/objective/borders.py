@@ -35,8 +35,10 @@ def border_weights(masks: Masks, *, background: int | None = 0, void: int = VOID
     >>> border_weights(masks).round(decimals=2)  # the gap is 3 pixels from middle to middle: 10 exp(-9 / 50)
     tensor([[[8.3500, 8.3500, 8.3500, 8.3500]]])
     """
-    found = [plane_weights(mask, background, void) for mask in masks.cpu().numpy()]
-    return torch.from_numpy(np.stack(found)).to(masks.device)
+    found = np.zeros(masks.shape, np.float32)  # of a process's share of a batch, which may be empty
+    for place, mask in enumerate(masks.cpu().numpy()):
+        found[place] = plane_weights(mask, background, void)
+    return torch.from_numpy(found).to(masks.device)
 
 
 def plane_weights(mask: Plane, background: int | None, void: int) -> Plane:

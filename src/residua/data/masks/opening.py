@@ -49,7 +49,7 @@ def open_masks(
 
     >>> source = open_masks("scenes")
     >>> {name: len(split) for name, split in source.splits.items()}
-    {'train': 1000, 'val': 100, 'test': 200}
+    {'train': 2000, 'val': 100, 'test': 200}
 
     Raises:
         BadData: there is no such data, its layout is none of those, or its masks are not understood.

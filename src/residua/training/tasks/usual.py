@@ -8,7 +8,7 @@ import torch
 from residua.nets.spec import ReversibleSpec
 from residua.training.network import spec_of
 from residua.training.processor import has_bfloat16, pick_device
-from residua.training.recipe import Recipe, Settings, refuse_nonsense
+from residua.training.recipe import WAIT, Recipe, Settings, refuse_nonsense
 from residua.training.tasks.task import Choices, Task
 
 
@@ -30,6 +30,8 @@ def usual_choices(settings: Settings) -> Choices:
         "compile": (False, "off unless asked for"),
         "device": (device, "the fastest here"),
         "workers": (0, "the loader decides by the size of the set"),
+        "sharded": (False, "every process holds the whole network"),
+        "timeout": (WAIT, "far longer than a step"),
         "seed": (0, "the same run again gives the same result"),
     }
 
