@@ -31,7 +31,7 @@ def begin(processes: int, words: Sequence[str], *, restarts: int = 0) -> subproc
 def run(processes: int, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run the processes to their end."""
     started = begin(processes, words)
-    out, errors = started.communicate(timeout=240)
+    out, errors = started.communicate(timeout=120)
     return subprocess.CompletedProcess(started.args, started.returncode, out, errors)
 
 
