@@ -14,14 +14,10 @@ from residua import Settings, resume, train
 from residua.errors import BadInput, Interrupted
 from residua.runs import EventRow, Row, StepRow, read_rows
 from residua.training.checkpoint import checkpoints
-from tests.training.distributed.launching import begin, run, wait_until
+from tests.training.distributed.launching import run, started, wait_until
 
-pytestmark = pytest.mark.xfail(
-    strict=False, reason="on a busy machine gloo sometimes finds an address of processes that are gone"
-)
-
-WORDS = ("--batch-size", "64", "--lr", "0.005", "--no-amp", "--device", "cpu", "--no-exam")
-ALIKE = Settings(batch_size=64, lr=0.005, amp=False, device="cpu", epochs=2)
+WORDS = ("--batch-size", "64", "--lr", "0.001", "--no-amp", "--device", "cpu", "--no-exam")
+ALIKE = Settings(batch_size=64, lr=0.001, amp=False, device="cpu", epochs=2)
 
 
 def assert_alike(run: Path, other: Path, *, within: float) -> None:
@@ -48,15 +44,15 @@ def test_a_refusal_is_said_once() -> None:
 def test_one_process_speaks_and_another_number_goes_on(tmp_path: Path) -> None:
     """Stopped by the signal that torchrun passes on, and resumed by one process."""
     folder = tmp_path / "run"
-    started = begin(2, ["train", "digits", "--epochs", "2", *WORDS, "--run", str(folder)])
-    wait_until(lambda: '"kind":"step"' in metrics(folder), started)
-    started.send_signal(signal.SIGTERM)
-    _, errors = started.communicate(timeout=60)
+    with started(2, ["train", "digits", "--epochs", "2", *WORDS, "--run", str(folder)]) as launcher:
+        wait_until(lambda: '"kind":"step"' in metrics(folder), launcher)
+        launcher.send_signal(signal.SIGTERM)
+        _, errors = launcher.communicate(timeout=120)
     assert errors.count("stopped by SIGTERM after step") == 1
     assert len(checkpoints(folder / "checkpoints")) == 2
     resume(folder)
     unbroken, _ = train("digits", ALIKE, run=tmp_path / "unbroken", exam=False)
-    assert_alike(folder, unbroken.folder, within=0.02)
+    assert_alike(folder, unbroken.folder, within=0.03)
 
 
 def test_a_run_of_one_process_goes_on_with_three(tmp_path: Path) -> None:
@@ -71,7 +67,7 @@ def test_a_run_of_one_process_goes_on_with_three(tmp_path: Path) -> None:
     assert json.loads(ended.stdout)["samples"] == 450  # one answer of one process
     assert "resumed from step 20" in said(tmp_path / "run")
     unbroken, _ = train("digits", ALIKE, run=tmp_path / "unbroken", exam=False)
-    assert_alike(tmp_path / "run", unbroken.folder, within=0.02)
+    assert_alike(tmp_path / "run", unbroken.folder, within=0.03)
 
 
 def test_a_killed_process_is_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -80,18 +76,18 @@ def test_a_killed_process_is_started_again_and_nothing_is_lost(tmp_path: Path) -
     unbroken = run(2, [*words, str(tmp_path / "unbroken")])
     assert unbroken.returncode == 0, unbroken.stderr
     folder = tmp_path / "run"
-    started = begin(2, [*words, str(folder)], restarts=1)
-    wait_until(lambda: '"kind":"step"' in metrics(folder) and len(workers(started.pid)) == 2, started)
-    kill(started.pid, rank=1)
-    _, errors = started.communicate(timeout=60)
-    assert started.returncode == 0, errors
+    with started(2, [*words, str(folder)], restarts=1) as launcher:
+        wait_until(lambda: '"kind":"step"' in metrics(folder) and len(workers(launcher.pid)) == 2, launcher)
+        kill(launcher.pid, rank=1)
+        _, errors = launcher.communicate(timeout=180)
+    assert launcher.returncode == 0, errors
     assert [text for text in said(folder) if text.startswith("resumed")] == ["resumed from step 0"]
     assert_alike(folder, tmp_path / "unbroken", within=0)
 
 
 def test_a_run_that_may_be_started_again_has_a_name() -> None:
-    started = begin(2, ["train", "digits", *WORDS], restarts=1)
-    _, errors = started.communicate(timeout=60)
+    with started(2, ["train", "digits", *WORDS], restarts=1) as launcher:
+        _, errors = launcher.communicate(timeout=120)
     assert "name it with --run NAME" in errors
 
 

@@ -1,17 +1,18 @@
 """Who the processes are that train together, and what they tell each other."""
 
-import itertools
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar, final
+from uuid import uuid4
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from residua.data import Share
@@ -19,8 +20,6 @@ from residua.errors import BadInput, Diverged, Interrupted, LostProcess, Residua
 from residua.training.distributed.sums import own_gradient
 
 Value = TypeVar("Value")
-TRAININGS: Final = itertools.count()
-"""Numbers of the trainings that this process has joined; the same in all processes."""
 
 
 @final
@@ -170,20 +169,47 @@ def joined(device: str | None, *, timeout: float) -> Iterator[Ranks]:
     except RuntimeError as error:
         if not of_communication(error):
             raise
-        raise lost(ranks, error) from None
+        raise lost(ranks, str(error).splitlines()[0]) from None
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
 def meet(ranks: Ranks, patience: timedelta) -> None:
-    """Find the other processes; each training of one process in a place of its own.
+    """Find the other processes; every time in a place of its own.
 
-    In one place for all, a second training would read the addresses of the first.
+    torchrun keeps one store over all its restarts, so in one place for all, a process would read the addresses of
+    those that are gone, or of an earlier training.
     """
     store, _, _ = next(rendezvous("env://", timeout=patience))
-    place = PrefixStore(f"training-{next(TRAININGS)}", store)
+    place = PrefixStore(agreed_place(store, ranks, patience), store)
     dist.init_process_group(store=place, rank=ranks.rank, world_size=ranks.size, timeout=patience)
+
+
+def agreed_place(store: Store, ranks: Ranks, patience: timedelta) -> str:
+    """Return a name that only the processes of this meeting have.
+
+    The first process makes it, and answers whoever asks; each of the others waits for the answer to its own question.
+    What processes that are gone have asked is answered too, and read by nobody.
+
+    Raises:
+        LostProcess: not all the others have come.
+    """
+    own = uuid4().hex
+    if not ranks.first:
+        store.set(f"question/{ranks.rank}", own)
+        place = store.get(f"answer/{own}").decode()
+        store.add(f"{place}/arrived", 1)
+        return place
+    questions = [f"question/{rank}" for rank in range(1, ranks.size)]
+    until = time.monotonic() + patience.total_seconds()
+    while (arrived := store.add(f"{own}/arrived", 0)) < len(questions):
+        if time.monotonic() > until:
+            raise lost(ranks, f"{arrived + 1} came within {patience.total_seconds():.0f} s")
+        for asked in filter(lambda question: store.check([question]), questions):
+            store.set(f"answer/{store.get(asked).decode()}", own)
+        time.sleep(0.02)
+    return own
 
 
 def here(size: int, device: str | None) -> Ranks:
@@ -219,9 +245,8 @@ def of_communication(error: RuntimeError) -> bool:
     return isinstance(error, dist.DistError) or "gloo" in str(error).casefold()
 
 
-def lost(ranks: Ranks, error: RuntimeError) -> ResiduaError:
+def lost(ranks: Ranks, why: str) -> ResiduaError:
     """Return what is said, by the first process, when others are gone."""
-    why = str(error).splitlines()[0]
     if not ranks.first:
         return SaidElsewhere(why)
     return LostProcess(
