@@ -24,6 +24,7 @@ from benchmarks.speed.peers import network
 from benchmarks.speed.twins import Side, compared, keep, show
 from residua.nets.build import build
 from residua.optim import Average, make_optimizer
+from residua.training.kernels import together
 from residua.training.processor import has_bfloat16, keep_memory
 from residua.training.step import Stepper
 
@@ -70,7 +71,7 @@ def residua(name: str, batch: int, size: int) -> Callable[[], object]:
     model.train()
     stepper = Stepper(
         model=model,
-        forward=model,
+        forward=together(model),
         optimizer=make_optimizer(model, kind="sgd", lr=1e-3, momentum=0.9, weight_decay=5e-4),
         device=CPU,
         amp=has_bfloat16(CPU),

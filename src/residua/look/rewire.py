@@ -7,7 +7,7 @@ from typing import TypeVar
 from torch import nn
 
 from residua.errors import UnknownName
-from residua.parts import Join, joins
+from residua.parts import Join
 
 Wrapper = Callable[[nn.Module], nn.Module]
 M = TypeVar("M", bound=nn.Module)
@@ -36,10 +36,12 @@ def rewired(model: M, edits: Mapping[str, Wrapper]) -> Iterator[M]:
     ...     block(torch.ones(1, 3))
     tensor([[1., 1., 1.]])
     """
-    places = [(*place(model, name), wrapper) for name, wrapper in edits.items()]
+    known = {name: part for name, part in model.named_modules() if name}
+    places = [(*place(known, name), wrapper) for name, wrapper in edits.items()]
     undo: list[tuple[nn.Module, str, nn.Module]] = []
     try:
-        for owner, leaf, wrapper in places:
+        for above, leaf, wrapper in places:
+            owner = known[above] if above else model
             part = owner.get_submodule(leaf)
             wrapped = wrapper(part)
             # A fresh module is in training mode; within, the wrapper answers to the model's own switch.
@@ -52,14 +54,12 @@ def rewired(model: M, edits: Mapping[str, Wrapper]) -> Iterator[M]:
             setattr(owner, leaf, part)
 
 
-def place(model: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """Return the module that holds the named part, and the part's name in it."""
-    known = dict(model.named_modules())
-    known.pop("", None)
+def place(known: Mapping[str, nn.Module], name: str) -> tuple[str, str]:
+    """Return the name of the module that holds a part, and the part's name in it; "" is the model itself."""
     if name not in known:
-        forks = [fork for fork, _ in joins(model)]
+        forks = [fork for fork, part in known.items() if isinstance(part, Join)]
         raise UnknownName.among("part of this model", name, forks or known)
     if isinstance(known[name], Join):
-        return known[name], "branch"
+        return name, "branch"
     above, _, leaf = name.rpartition(".")
-    return model.get_submodule(above), leaf
+    return above, leaf

@@ -60,7 +60,9 @@ def forward_of(
     """Return what is called in training: the network, or what makes it faster, keeps less or shares its gradient."""
     if ranks.together and not recipe.sharded:
         return spread(network, device, freezes=recipe.frozen > 0)
-    return torch.compile(network) if recipe.compile else thrifty(network, recipe.memory)
+    return (
+        torch.compile(network) if recipe.compile else thrifty(network, recipe.memory, kernels=recipe.kernels)
+    )
 
 
 def prepare(

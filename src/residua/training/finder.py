@@ -46,7 +46,7 @@ def find_lr(
     optimizer = make_optimizer(
         trial, kind=recipe.optimizer, lr=LOWEST, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     )
-    forward = thrifty(trial, recipe.memory)
+    forward = thrifty(trial, recipe.memory, kernels=recipe.kernels)
     smooth, lowest, best = 0.0, math.inf, LOWEST
     first = math.nan
     for step, (images, targets) in zip(range(STEPS), batches, strict=False):

@@ -9,10 +9,12 @@ from typing import final
 
 from torch import Tensor
 
+from residua.errors import BadInput
 from residua.nets.build import build
 from residua.nets.network import Network
 from residua.training.finder import find_lr, fitting_batch
 from residua.training.finetune import beginning, fine_tuning, normalised, taken_over
+from residua.training.kernels import kernels
 from residua.training.network import spec_of
 from residua.training.processor import open_device
 from residua.training.recipe import Recipe, Settings, refuse_nonsense
@@ -66,6 +68,10 @@ def make_plan(
     """
     refuse_nonsense(settings)
     open_device(settings.device)
+    if settings.kernels and kernels() is None:
+        raise BadInput(
+            "--kernels: there is no C++ compiler here that can make them; install one such as g++, or leave it out"
+        )
     weights = None if settings.weights is None else open_weights(settings.weights)
     asked = settings
     if weights:

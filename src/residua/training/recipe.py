@@ -60,6 +60,7 @@ class Settings:
         memory: what is kept for the gradient: "plain" all of it, "lean" what only convolutions can give, "least" next
             to nothing, for a second forward pass.
         compile: compile the network first (worth it on a GPU).
+        kernels: take norm, addition and ReLU together, by kernels compiled for this processor (for a CPU).
         device: such as cpu or cuda:0.
         workers: processes that read pictures when they do not fit in memory; with all in memory none is needed.
         seed: of everything random.
@@ -100,6 +101,7 @@ class Settings:
     channels_last: bool | None = None
     memory: Memory | None = None
     compile: bool | None = None
+    kernels: bool | None = None
     device: str | None = None
     workers: int | None = None
     seed: int | None = None
@@ -144,6 +146,7 @@ class Recipe:
     device: str
     workers: int
     seed: int
+    kernels: bool = False
     image_size: int = 0
     mixup: float = 0.0
     cutmix: float = 0.0
@@ -196,6 +199,10 @@ def refuse_nonsense(settings: Settings) -> None:
         raise BadInput(
             f"--compile with --memory {settings.memory}; a compiled network decides by itself what it keeps. "
             "Leave one of them out"
+        )
+    if settings.compile and settings.kernels:
+        raise BadInput(
+            "--compile with --kernels; a compiled network takes layers together by itself. Leave one of them out"
         )
     for field in fields(settings):
         name, value = field.name, getattr(settings, field.name)

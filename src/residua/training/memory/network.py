@@ -1,27 +1,31 @@
 """A network that trains in less memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from residua.look import rewired
+from residua.training.kernels import edits, together
 from residua.training.memory.costs import measured
 from residua.training.memory.cuts import best_cuts
 from residua.training.memory.rows import Thrifty
 from residua.training.recipe import Memory
 
+Wrappers = Mapping[str, Callable[[nn.Module], nn.Module]]
 
-def thrifty(network: nn.Module, memory: Memory) -> Callable[[Tensor], Tensor]:
+
+def thrifty(network: nn.Module, memory: Memory, *, kernels: bool = False) -> Callable[[Tensor], Tensor]:
     """Return what gives the same logits and the same gradients as the network, and keeps less in between.
 
-    The cuts are chosen at the first call, from what the network keeps for two of those images. Where nothing is kept,
+    What to do is chosen at the first call, from what the network keeps for two of those images. Where nothing is kept,
     in evaluation or without gradients, it is the network itself.
 
     Args:
         network: made of the parts of this library; its rows of parts are cut, its weights keep their names.
         memory: "plain" for ordinary autograd, "lean" or "least".
+        kernels: whether "plain" and "lean" may take norm and ReLU together; gradients are then the same to rounding.
 
     >>> from residua import build
     >>> network = build("resnet8_cifar")
@@ -30,20 +34,34 @@ def thrifty(network: nn.Module, memory: Memory) -> Callable[[Tensor], Tensor]:
     True
     """
     if memory == "plain":
-        return network
-    wrappers: dict[str, partial[Thrifty]] | None = None
+        return together(network) if kernels else network
+    wrappers: Wrappers | None = None
 
     def run(images: Tensor) -> Tensor:
         nonlocal wrappers
         if not (network.training and torch.is_grad_enabled()):
             return network(images)  # type: ignore[no-any-return]  # torch types a call as Any
         if wrappers is None:
-            cuts = best_cuts(measured(network, images[:2]), memory).cuts
-            wrappers = {name: partial(Thrifty, segments=cuts[name], keep=memory == "lean") for name in cuts}
+            wrappers = cheapest(network, images[:2], memory, kernels=kernels)
         with rewired(network, wrappers):
             return network(images)  # type: ignore[no-any-return]
 
     return run
+
+
+def cheapest(network: nn.Module, images: Tensor, memory: Memory, *, kernels: bool) -> Wrappers:
+    """Return the wrappers with which the network keeps the least."""
+    bill = best_cuts(measured(network, images), memory)
+    if memory == "lean" and kernels:
+        fused = edits(network, lean=True)
+        with rewired(network, fused):
+            kept = measured(network, images).plain
+        if kept <= bill.peak:
+            return fused
+    return {
+        name: partial(Thrifty, segments=segments, keep=memory == "lean")
+        for name, segments in bill.cuts.items()
+    }
 
 
 def measured_peak(network: nn.Module, images: Tensor, memory: Memory) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from residua.nets.spec import ReversibleSpec
+from residua.training.kernels import kernels
 from residua.training.network import spec_of
 from residua.training.processor import has_bfloat16, pick_device
 from residua.training.recipe import WAIT, Recipe, Settings, refuse_nonsense
@@ -28,6 +29,7 @@ def usual_choices(settings: Settings) -> Choices:
         "channels_last": (True, "convolutions run faster"),
         "memory": usual_memory(settings),
         "compile": (False, "off unless asked for"),
+        "kernels": usual_kernels(settings, settings.device or device),
         "device": (device, "the fastest here"),
         "workers": (0, "the loader decides by the size of the set"),
         "sharded": (False, "every process holds the whole network"),
@@ -42,6 +44,15 @@ def usual_memory(settings: Settings) -> tuple[str, str]:
     if made_for_it and not settings.compile:
         return "least", "what came into its blocks is computed from what left"
     return "plain", "off unless asked for"
+
+
+def usual_kernels(settings: Settings, device: str) -> tuple[bool, str]:
+    """Return whether norm and ReLU are taken together by kernels compiled here, and why."""
+    if device != "cpu" or settings.compile:
+        return False, "they are for a CPU" if device != "cpu" else "the compiler takes layers together"
+    if kernels() is None:
+        return False, "there is no C++ compiler here"
+    return True, "norm and ReLU take less time together"
 
 
 def usual_batch(count: int, *, most: int) -> int:

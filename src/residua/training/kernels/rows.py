@@ -1,0 +1,86 @@
+"""A row of parts in which norm, addition and ReLU are taken together."""
+
+from collections.abc import Sequence
+from typing import final
+
+from torch import Tensor, nn
+
+from residua.parts import Chain, Part, Sum
+from residua.training.kernels.norm_relu import norm_relu, norm_relu_conv
+
+
+@final
+class Together(Part):
+    """Give the same as a chain: each batch norm in one call with what follows it.
+
+    Four patterns are known: a norm; a norm and a ReLU; a sum whose branch ends in a norm, and a ReLU; and, if what
+    enters convolutions is not kept, a norm, a ReLU and a convolution.
+
+    Args:
+        chain: whose parts run.
+        lean: compute what enters a convolution again for its gradient.
+
+    >>> import torch
+    >>> Together(Chain(norm=nn.BatchNorm2d(16), relu=nn.ReLU()))(torch.zeros(2, 16, 3, 3)).shape
+    torch.Size([2, 16, 3, 3])
+    """
+
+    def __init__(self, chain: nn.Module, *, lean: bool = False) -> None:
+        super().__init__()
+        self.chain = chain
+        self.lean = lean
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert isinstance(self.chain, Chain)
+        return through(list(self.chain), x, lean=self.lean)
+
+
+def through(parts: Sequence[nn.Module], x: Tensor, *, lean: bool) -> Tensor:
+    """Return what the parts give, one after another."""
+    place = 0
+    while place < len(parts):
+        x, taken = first(parts[place:], x, lean=lean)
+        place += taken
+    return x
+
+
+def first(parts: Sequence[nn.Module], x: Tensor, *, lean: bool) -> tuple[Tensor, int]:
+    """Return what the first parts give that go together, and how many they are."""
+    part, *rest = parts
+    relu = bool(rest) and isinstance(rest[0], nn.ReLU)
+    if type(part) is nn.BatchNorm2d:
+        if lean and relu and len(rest) > 1 and type(rest[1]) is nn.Conv2d:
+            return norm_relu_conv(x, part, rest[1]), 3
+        return norm_relu(x, part, relu=relu), 2 if relu else 1
+    if relu and isinstance(part, Sum) and (last := closing_norm(part.branch)) is not None:
+        learned = through(inside(part.branch)[:-1], x, lean=lean)
+        return norm_relu(learned, last, carried=part.shortcut(x)), 2
+    return part(x), 1
+
+
+def inside(part: nn.Module) -> list[nn.Module]:
+    """Return the parts of a chain, which may be run together itself."""
+    chain = part.chain if isinstance(part, Together) else part
+    return list(chain) if isinstance(chain, Chain) else []
+
+
+def closing_norm(branch: nn.Module) -> nn.BatchNorm2d | None:
+    """Return the batch norm that a branch ends in.
+
+    >>> closing_norm(Chain(nn.Conv2d(3, 16, 1), nn.BatchNorm2d(16)))
+    BatchNorm2d(16, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+    """
+    last = next(reversed(inside(branch)), None)
+    return last if type(last) is nn.BatchNorm2d else None
+
+
+def has_norm(part: nn.Module) -> bool:
+    """Return whether a part is a chain with something to take together.
+
+    >>> has_norm(Chain(nn.ReLU())), has_norm(Chain(nn.BatchNorm2d(3)))
+    (False, True)
+    """
+    return isinstance(part, Chain) and any(
+        type(inner) is nn.BatchNorm2d or (isinstance(inner, Sum) and closing_norm(inner.branch) is not None)
+        for inner in part
+    )
