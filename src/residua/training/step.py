@@ -72,12 +72,18 @@ class Stepper:
         Raises:
             Diverged: the gradient is not finite; no weight has moved.
         """
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip or float("inf")).item()
+        learned = [parameter for parameter in self.model.parameters() if parameter.grad is not None]
+        whole = nn.utils.get_total_norm(
+            [parameter.grad for parameter in learned if parameter.grad is not None]
+        )
+        norm = whole.item()
         if not norm < float("inf"):
             place = first_gradient_not_finite(self.model)
             raise Diverged(
                 f"the gradient's norm is {norm}; the first that is not finite, from the output: {place}"
             )
+        if 0 < self.clip < norm:  # else it would be a pass over all of them for nothing
+            nn.utils.clip_grads_with_norm_(learned, self.clip, whole)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["share"]
         self.optimizer.step()

@@ -31,7 +31,10 @@ def norms(channels: int) -> tuple[nn.BatchNorm2d, nn.BatchNorm2d]:
 def differences(ours: list[Tensor], exact: list[Tensor]) -> list[float]:
     """Return the largest difference of each, relative to its largest number."""
     return [
-        float((mine.double() - theirs).abs().max() / theirs.abs().max().clamp_min(1e-9))
+        (
+            (mine.detach().double() - theirs.detach()).abs().max()
+            / theirs.detach().abs().max().clamp_min(1e-9)
+        ).item()
         for mine, theirs in zip(ours, exact, strict=True)
     ]
 

@@ -13,7 +13,9 @@ from residua.training.tasks.usual import usual_choices
 
 
 def weights(folder: Path, memory: Memory) -> dict[str, torch.Tensor]:
-    settings = Settings(model="resnet8_cifar", epochs=1, device="cpu", amp=False, accumulate=2, memory=memory)
+    settings = Settings(
+        model="resnet8_cifar", epochs=1, device="cpu", amp=False, accumulate=2, memory=memory, kernels=False
+    )
     done, _ = train("digits", settings, run=folder / memory, exam=False)
     return load_model(done.folder).network.state_dict()
 

@@ -3,8 +3,9 @@
 PyTorch's class of them takes a second to import, which a process that is alone does not wait for.
 """
 
+import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -25,12 +26,16 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def like(tensor: Tensor, other: Tensor) -> Tensor:
-    """Return a whole tensor, or this process's part of it if that is all it holds of `other`.
+    """Return a whole tensor in the layout of `other`, or this process's part of it if that is all it holds of `other`.
+
+    The layout, because a fused optimiser reads weights and moments as they lie in memory, and does not ask.
 
     >>> import torch
     >>> like(torch.ones(1), torch.zeros(1))
     tensor([1.])
     """
+    if type(other) in (Tensor, nn.Parameter) and tensor.shape == other.shape:
+        return torch.empty_like(other, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
     if not dist.is_initialized():
         return tensor
     from torch.distributed.tensor import DTensor, distribute_tensor

@@ -40,7 +40,8 @@ def together(network: nn.Module) -> Callable[[Tensor], Tensor]:
 def edits(network: nn.Module, *, lean: bool) -> dict[str, partial[Together]]:
     """Return the wrappers of all rows with something to take together, by their names for `rewired`.
 
-    >>> list(edits(nn.Sequential(Chain(nn.BatchNorm2d(3)), Chain(nn.ReLU())), lean=False))
+    >>> from residua.parts import Chain
+    >>> list(edits(nn.Sequential(Chain(norm=nn.BatchNorm2d(3)), Chain(relu=nn.ReLU())), lean=False))
     ['0']
     """
     rows = [name for name, part in network.named_modules() if name and has_norm(part)]

@@ -67,8 +67,8 @@ def inside(part: nn.Module) -> list[nn.Module]:
 def closing_norm(branch: nn.Module) -> nn.BatchNorm2d | None:
     """Return the batch norm that a branch ends in.
 
-    >>> closing_norm(Chain(nn.Conv2d(3, 16, 1), nn.BatchNorm2d(16)))
-    BatchNorm2d(16, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+    >>> closing_norm(Chain(nn.Conv2d(3, 16, 1), nn.BatchNorm2d(16))).num_features
+    16
     """
     last = next(reversed(inside(branch)), None)
     return last if type(last) is nn.BatchNorm2d else None
