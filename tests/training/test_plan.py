@@ -7,8 +7,10 @@ import pytest
 from residua.errors import BadInput, BadRun, Interrupted, ResiduaError, UnknownName
 from residua.training import Settings, train
 from residua.training import plan as planning
+from residua.training.kernels import kernels
 from residua.training.plan import make_plan
 from residua.training.tasks import classification, opening
+from residua.training.tasks.usual import usual_choices
 from tests.training.photos import make_photos
 
 
@@ -121,3 +123,14 @@ def test_ctrl_c_while_pictures_are_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Interrupted, match="before the first step, so nothing was saved"):
         train(make_photos(tmp_path / "photos"), Settings(device="cpu"), run=tmp_path / "run", tell=tell)
     assert not (tmp_path / "run").exists()
+
+
+def test_kernels_that_cannot_be_made_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    kernels.cache_clear()
+    try:
+        with pytest.raises(BadInput, match=r"--kernels: there is no C\+\+ compiler here .* or leave it out"):
+            train("digits", Settings(kernels=True), run=tmp_path / "run")
+        assert usual_choices(Settings(device="cpu"))["kernels"] == (False, "there is no C++ compiler here")
+    finally:
+        kernels.cache_clear()
