@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from benchmarks.launching import say, wait_until, workers
+from benchmarks.launching import say, together, wait_until, workers
 
 
 @final
@@ -167,6 +167,10 @@ class Cluster:
     def ended(self) -> bool:
         """Return whether all hosts are at the end."""
         return all(launcher.poll() is not None for launcher in self._launchers.values())
+
+    def size(self) -> int:
+        """Return how many processes train together, as those of the first host were told; 0 while it has none."""
+        return together(self._launchers[0].pid)
 
     def end(self) -> None:
         """Stop what still runs."""

@@ -1,10 +1,10 @@
 """Kill a training again and again without a warning, resume it each time, and compare its end with an unbroken one.
 
-    scripts/faults kills [--stops 200] [--seed 0] [--epochs 30]
+    scripts/faults kills [--stops 200] [--seed 0] [--epochs 12]
 
-A run that comes to its end before all the stops are used up is compared, and another one begins. Half of the
-stops come at a random moment; the others wait for a file to be half written, or for the evaluation to begin,
-which a random moment would hardly ever meet. Exit code 1 when one tensor differs in one bit.
+A run that comes to its end before all the stops are used up is compared, and another one begins. Of five stops one
+comes at a random moment after the start, two after the first step, one waits for a file to be half written and one for
+the evaluation, which a random moment would hardly ever meet. Exit code 1 when one tensor differs in one bit.
 
 Each process does what the command line does, but is forked from one that has imported PyTorch, and saves every second
 (`benchmarks/often.py`): so most of the time is spent where a kill can do harm. `scripts/faults worker` kills
@@ -23,11 +23,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Final
 
-from benchmarks.launching import differing, heed_stops, metrics, say
+from benchmarks.launching import differing, heed_stops, metrics, resumes, say, steps
 from benchmarks.often import obey
 
-LONGEST = 5.0
-"""Seconds from a start to its kill, at most: some epochs of digits."""
+LONGEST: Final = 3.0
+"""Seconds from a start, or from its first step, to its kill, at most: some epochs of digits."""
 CONTEXT: Final = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["benchmarks.often"])
 
@@ -88,18 +88,23 @@ def moment(run: Path, epochs: int) -> str:
 
 def kill(run: Path, epochs: int, chance: random.Random) -> str | None:
     """Start the run and kill it; return what was interrupted, or None if it came to its end first."""
+    before = len(resumes(run))
     process = go(run, epochs)
+    kind = chance.choice(["start", "any", "any", "file", "end"])
+
+    def wait_while(condition: Callable[[], bool]) -> None:
+        while process.exitcode is None and condition():
+            time.sleep(0.001)
+
+    if kind != "start":
+        wait_while(lambda: steps(run) == 0 or (before > 0 and len(resumes(run)) == before))
     until = time.monotonic() + chance.uniform(0, LONGEST)
-    wait: Callable[[], bool] = chance.choice(
-        [
-            lambda: time.monotonic() < until,
-            lambda: time.monotonic() < until,
-            lambda: time.monotonic() < until or not writing(run),
-            lambda: not evaluating(run, epochs) and time.monotonic() < until + 2 * LONGEST,
-        ]
-    )
-    while process.exitcode is None and wait():
-        time.sleep(0.0005)
+    wait_while(lambda: time.monotonic() < until)
+    until = time.monotonic() + LONGEST
+    if kind == "file":
+        wait_while(lambda: not writing(run) and time.monotonic() < until)
+    if kind == "end":
+        wait_while(lambda: not evaluating(run, epochs) and time.monotonic() < until)
     if process.exitcode is not None:
         refuse_failed(process, run)
         return None
@@ -114,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stops", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=12)
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
     heed_stops()
