@@ -29,7 +29,7 @@ from benchmarks.often import obey
 LONGEST: Final = 3.0
 """Seconds from a start, or from its first step, to its kill, at most: some epochs of digits."""
 CONTEXT: Final = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["benchmarks.often"])
+CONTEXT.set_forkserver_preload(["benchmarks.often", "sklearn.datasets"])
 
 
 def words(run: Path, epochs: int) -> list[str]:
@@ -88,7 +88,7 @@ def moment(run: Path, epochs: int) -> str:
 
 def kill(run: Path, epochs: int, chance: random.Random) -> str | None:
     """Start the run and kill it; return what was interrupted, or None if it came to its end first."""
-    before = len(resumes(run))
+    begun, before = steps(run) > 0, len(resumes(run))
     process = go(run, epochs)
     kind = chance.choice(["start", "any", "any", "file", "end"])
 
@@ -97,7 +97,7 @@ def kill(run: Path, epochs: int, chance: random.Random) -> str | None:
             time.sleep(0.001)
 
     if kind != "start":
-        wait_while(lambda: steps(run) == 0 or (before > 0 and len(resumes(run)) == before))
+        wait_while(lambda: len(resumes(run)) == before if begun else steps(run) == 0)
     until = time.monotonic() + chance.uniform(0, LONGEST)
     wait_while(lambda: time.monotonic() < until)
     until = time.monotonic() + LONGEST
