@@ -1,13 +1,28 @@
 """Processes that torchrun has started, as the faults find, kill and compare them."""
 
 import os
+import re
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors.torch import load_file
+
+BEGAN: Final = time.monotonic()
+
+
+def say(sentence: str) -> None:
+    """Print what is being done, after the seconds since the start."""
+    print(f"{time.monotonic() - BEGAN:5.0f} s  {sentence}", flush=True)
+
+
+def heed_stops() -> None:
+    """End as by an error when asked to stop, so that processes, hosts and folders are taken away first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
 
 
 def metrics(run: Path) -> str:
@@ -21,19 +36,36 @@ def steps(run: Path) -> int:
     return metrics(run).rpartition("resumed from")[2].count('"step":')
 
 
+def resumes(run: Path) -> list[int]:
+    """Return the steps that a run has gone on from, in their order."""
+    return [int(step) for step in re.findall(r"resumed from step (\d+)", metrics(run))]
+
+
+def saved(run: Path) -> int:
+    """Return the step of the newest checkpoint; 0 if none is of a later one."""
+    return max((int(path.stem[5:]) for path in (run / "checkpoints").glob("step-*.safetensors")), default=0)
+
+
 def workers(launcher: int) -> dict[int, int]:
     """Return the process of each rank that a launcher has started, by what the system says of its processes."""
-    found = {}
+    return {int(words["RANK"]): process for process, words in children(launcher) if "RANK" in words}
+
+
+def together(launcher: int) -> int:
+    """Return how many processes train together with those of a launcher; 0 while it has none."""
+    return max((int(words.get("WORLD_SIZE", 0)) for _, words in children(launcher)), default=0)
+
+
+def children(launcher: int) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the processes that a launcher has started, each with the words of its environment."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (folder / "environ").read_bytes().split(b"\0")
+            words = (folder / "environ").read_text(errors="replace").split("\0")
         except (OSError, ValueError, IndexError):  # it has ended since
             continue
-        ranks = [word.removeprefix(b"RANK=") for word in words if word.startswith(b"RANK=")]
-        if parent == launcher and ranks:
-            found[int(ranks[0])] = int(folder.name)
-    return found
+        if parent == launcher:
+            yield int(folder.name), dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def kill(launcher: int, rank: int) -> None:
@@ -41,7 +73,7 @@ def kill(launcher: int, rank: int) -> None:
     os.kill(workers(launcher)[rank], signal.SIGKILL)
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 600) -> None:
+def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 600) -> None:
     """Wait for something that other processes do.
 
     Raises:
@@ -50,7 +82,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 600) -> None:
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
-            raise SystemExit(f"waited {seconds:.0f} seconds in vain")
+            raise SystemExit(f"{what} did not come within {seconds:.0f} seconds")
         time.sleep(0.05)
 
 

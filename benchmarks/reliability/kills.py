@@ -1,41 +1,70 @@
 """Kill a training again and again without a warning, resume it each time, and compare its end with an unbroken one.
 
-    scripts/faults kills [--stops 200] [--seed 0] [--epochs 30]
+    scripts/faults kills [--stops 200] [--seed 0] [--epochs 12]
 
-A run that comes to its end before all the stops are used up is compared, and another one begins. Half of the
-stops come at a random moment; the others wait for a file to be half written, or for the evaluation to begin,
-which a random moment would hardly ever meet. Exit code 1 when one tensor differs in one bit.
+A run that comes to its end before all the stops are used up is compared, and another one begins. Of five stops one
+comes at a random moment after the start, two after the first step, one waits for a file to be half written and one for
+the evaluation, which a random moment would hardly ever meet. Exit code 1 when one tensor differs in one bit.
+
+Each process does what the command line does, but is forked from one that has imported PyTorch, and saves every second
+(`benchmarks/often.py`): so most of the time is spent where a kill can do harm. `scripts/faults worker` kills
+processes that were started as a user's are.
 """
 
 import argparse
+import multiprocessing
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Final
 
-import torch
-from safetensors.torch import load_file
+from benchmarks.launching import differing, heed_stops, metrics, resumes, say, steps
+from benchmarks.often import obey
 
-LONGEST = 15.0
-"""Seconds from a start to its kill, at most: some epochs of digits with the start of Python before them."""
+LONGEST: Final = 3.0
+"""Seconds from a start, or from its first step, to its kill, at most: some epochs of digits."""
+CONTEXT: Final = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["benchmarks.often", "sklearn.datasets"])
 
 
-def command(run: Path, epochs: int) -> list[str]:
+def words(run: Path, epochs: int) -> list[str]:
     """Return what a user would type next: `train` until there is a run, then `resume`."""
-    words = ["train", "digits", "--epochs", str(epochs), "--seed", "7", "--run", str(run)]
     if (run / "config.json").exists():
-        words = ["resume", str(run)]
-    return [sys.executable, "-m", "residua", *words]
+        return ["resume", str(run)]
+    return ["train", "digits", "--epochs", str(epochs), "--seed", "7", "--run", str(run)]
 
 
-def go(run: Path, epochs: int) -> subprocess.Popen[bytes]:
-    """Start or resume the run as a process of its own."""
-    return subprocess.Popen(command(run, epochs), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+def go(run: Path, epochs: int) -> ForkServerProcess:
+    """Start or resume the run as a process of its own; it ends with this one."""
+    process = CONTEXT.Process(target=obey, args=(words(run, epochs), run.with_suffix(".log")), daemon=True)
+    process.start()
+    return process
+
+
+def finish(run: Path, epochs: int) -> None:
+    """Start or resume the run, and wait for its end.
+
+    Raises:
+        SystemExit: it ended with an error.
+    """
+    process = go(run, epochs)
+    process.join()
+    refuse_failed(process, run)
+
+
+def refuse_failed(process: ForkServerProcess, run: Path) -> None:
+    """Raise for a process that ended with an error.
+
+    Raises:
+        SystemExit: with what it said.
+    """
+    if process.exitcode:
+        raise SystemExit(f"the run ended by itself: {run.with_suffix('.log').read_text()}")
 
 
 def writing(run: Path) -> bool:
@@ -45,8 +74,7 @@ def writing(run: Path) -> bool:
 
 def evaluating(run: Path, epochs: int) -> bool:
     """Return whether the last epoch is over, so that only the evaluation and the report are left."""
-    metrics = run / "metrics.jsonl"
-    return metrics.exists() and f'"kind":"epoch","epoch":{epochs},' in metrics.read_text().replace(" ", "")
+    return f'"kind":"epoch","epoch":{epochs},' in metrics(run)
 
 
 def moment(run: Path, epochs: int) -> str:
@@ -60,37 +88,30 @@ def moment(run: Path, epochs: int) -> str:
 
 def kill(run: Path, epochs: int, chance: random.Random) -> str | None:
     """Start the run and kill it; return what was interrupted, or None if it came to its end first."""
+    begun, before = steps(run) > 0, len(resumes(run))
     process = go(run, epochs)
+    kind = chance.choice(["start", "any", "any", "file", "end"])
+
+    def wait_while(condition: Callable[[], bool]) -> None:
+        while process.exitcode is None and condition():
+            time.sleep(0.001)
+
+    if kind != "start":
+        wait_while(lambda: len(resumes(run)) == before if begun else steps(run) == 0)
     until = time.monotonic() + chance.uniform(0, LONGEST)
-    wait: Callable[[], bool] = chance.choice(
-        [
-            lambda: time.monotonic() < until,
-            lambda: time.monotonic() < until,
-            lambda: time.monotonic() < until or not writing(run),
-            lambda: not evaluating(run, epochs) and time.monotonic() < until + LONGEST,
-        ]
-    )
-    while wait() and process.poll() is None:
-        time.sleep(0.0005)
-    if process.poll() is not None:
-        if process.returncode:
-            raise SystemExit(f"the run ended by itself: {process.communicate()[1].decode()}")
+    wait_while(lambda: time.monotonic() < until)
+    until = time.monotonic() + LONGEST
+    if kind == "file":
+        wait_while(lambda: not writing(run) and time.monotonic() < until)
+    if kind == "end":
+        wait_while(lambda: not evaluating(run, epochs) and time.monotonic() < until)
+    if process.exitcode is not None:
+        refuse_failed(process, run)
         return None
     interrupted = moment(run, epochs)
     process.kill()
-    process.wait()
+    process.join()
     return interrupted
-
-
-def differing(run: Path, unbroken: Path) -> list[str]:
-    """Return the names of the tensors that differ, over the model and the last checkpoint."""
-    last = max((unbroken / "checkpoints").glob("step-*.safetensors")).name
-    found = []
-    for name in ("model.safetensors", f"checkpoints/{last}"):
-        ours, theirs = load_file(run / name), load_file(unbroken / name)
-        found += sorted(ours.keys() ^ theirs.keys())
-        found += [key for key in ours.keys() & theirs.keys() if not torch.equal(ours[key], theirs[key])]
-    return found
 
 
 def main() -> None:
@@ -98,33 +119,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stops", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=12)
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
+    heed_stops()
     with tempfile.TemporaryDirectory() as folder:
         unbroken, broken = Path(folder) / "unbroken", Path(folder) / "broken"
-        go(unbroken, asked.epochs).wait()
+        say("a run that is never stopped")
+        finish(unbroken, asked.epochs)
         interrupted: Counter[str] = Counter()
         ends: list[list[str]] = []
         while True:
             stop = kill(broken, asked.epochs, chance) if interrupted.total() < asked.stops else None
             if stop is not None:
                 interrupted[stop] += 1
-                print(f"stop {interrupted.total():3d}: {stop}", flush=True)
+                say(f"stop {interrupted.total():3d}: {stop}")
                 continue
-            if not evaluating(broken, asked.epochs) or not (broken / "report.html").exists():
-                go(broken, asked.epochs).wait()
+            if not (broken / "report.html").exists():
+                finish(broken, asked.epochs)
             ends.append(differing(broken, unbroken))
-            print(
-                f"run {len(ends)} ended; tensors that differ from the unbroken run: {len(ends[-1])}",
-                flush=True,
-            )
+            say(f"run {len(ends)} ended; tensors that differ from the unbroken run: {len(ends[-1])}")
             shutil.rmtree(broken)
             if interrupted.total() >= asked.stops:
                 break
     parts = ", ".join(f"{count} while {name}" for name, count in interrupted.most_common())
     different = sum(map(bool, ends))
-    print(f"{interrupted.total()} stops ({parts}); {len(ends)} runs ended, {different} of them otherwise")
+    say(f"{interrupted.total()} stops ({parts}); {len(ends)} runs ended, {different} of them otherwise")
     raise SystemExit(1 if different else 0)
 
 
