@@ -94,7 +94,7 @@ def test_parquet_without_pyarrow_says_what_to_install(folder: Path, monkeypatch:
 def test_a_broken_parquet_is_no_traceback(folder: Path) -> None:
     pytest.importorskip("pyarrow")
     (folder / "t.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(BadData, match="cannot be read as a Parquet table"):
+    with pytest.raises(BadData, match="cannot be read as a Parquet file"):
         open_source(folder / "t.parquet")
 
 

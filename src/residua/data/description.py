@@ -34,7 +34,10 @@ class SplitDescription:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """A source as it was read; msgspec writes it as JSON and reads it back."""
+    """A source as it was read; msgspec writes it as JSON and reads it back.
+
+    `left_out` are the pictures in shards that could not be read: they still lie there, so a resume has to know them.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -46,6 +49,7 @@ class Description:
     splits: dict[str, SplitDescription]
     notes: tuple[str, ...] = ()
     bad: tuple[BadFile, ...] = field(default=())
+    left_out: tuple[str, ...] = field(default=())
 
 
 def describe(source: Source) -> Description:
@@ -61,6 +65,7 @@ def describe(source: Source) -> Description:
         splits={name: _describe_split(split) for name, split in source.splits.items()},
         notes=source.notes,
         bad=source.bad,
+        left_out=source.left_out,
     )
 
 
@@ -137,14 +142,16 @@ def reopen(data: str | Path, description: Description) -> Source:
 
 
 def _reopen_shards(data: str | Path, description: Description) -> Source:
-    source = open_shards(data, seed=description.seed)
+    source = open_shards(data, seed=description.seed).without(
+        BadFile(name, "it could not be read when the run began") for name in description.left_out
+    )
     for name, written in description.splits.items():
         if name not in source.splits or checksum(source.splits[name]) != written.shards:
             raise BadData(
                 f"the shards of {name} in {data} are not those that the run began with; "
                 "put them back as they were, or start a new run"
             )
-    return source
+    return replace(source, notes=description.notes)
 
 
 def _changes(

@@ -50,14 +50,19 @@ def load(
     preprocess: Preprocess,
     *,
     memory_limit: int | None = None,
+    every: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Source:
     """Read every picture of `source` as training will, and keep in memory the splits that fit.
+
+    Pictures in shards were read when they were put there, and may be more than anyone wants to wait for: of these
+    only what will be held is read, unless the bad ones have to be known.
 
     Args:
         source: just opened.
         preprocess: says to which size large pictures are reduced as they are read.
         memory_limit: bytes that all splits together may take; a quarter of what is free if not given.
+        every: read the pictures in shards too that will not be held.
         tell: told as it goes on how many pictures are read, and of how many.
 
     Returns:
@@ -79,7 +84,7 @@ def load(
             tell(before + read, total)
 
     for name, split in source.splits.items():
-        splits[name], taken, refused = _load_split(split, preprocess, limit, count)
+        splits[name], taken, refused = _load_split(split, preprocess, limit, every=every, count=count)
         limit -= taken
         before += len(split)
         bad = {file.name: file for file in refused} | bad  # what was known says more: the line of a table
@@ -103,7 +108,9 @@ def load_split(
     Raises:
         BadData: some cannot be read; or with `skip_bad` none can.
     """
-    loaded, _, refused = _load_split(split, preprocess, usual_limit(), lambda read: None)
+    loaded, _, refused = _load_split(
+        split, preprocess, usual_limit(), every=skip_bad, count=lambda read: None
+    )
     bad = tuple(refused)
     if not bad:
         return loaded, ()
@@ -118,17 +125,16 @@ def load_split(
 
 
 def _load_split(
-    split: Split, preprocess: Preprocess, limit: int, count: Callable[[int], None]
+    split: Split, preprocess: Preprocess, limit: int, *, every: bool, count: Callable[[int], None]
 ) -> tuple[Split, int, Iterable[BadFile]]:
     """Return the split, in memory if it takes at most `limit` bytes there, how many it takes, and its bad files."""
-    sharded = isinstance(split.pictures, ShardPictures)
-    # Pictures in shards were read when they were put there, and may be more than anyone wants to wait for: only
-    # what will be held is read now. Files take about as many bytes as their pixels or fewer.
-    if sharded and sum(split.pictures.sizes()) > limit:
+    left = isinstance(split.pictures, ShardPictures) and not every
+    # Files take about as many bytes as their pixels or fewer.
+    if left and sum(split.pictures.sizes()) > limit:
         return split, 0, ()
     needed = estimated_bytes(split, preprocess)
     held = needed <= limit
-    if sharded and not held:
+    if left and not held:
         return split, 0, ()
     pictures, refused = read_all(split, preprocess.read_side, keep=held, count=count)
     if not held or not split.pictures.sizes():

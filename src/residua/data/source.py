@@ -53,6 +53,7 @@ class Source:
         typical_size: the median height and width of the pictures looked at.
         seed: what the division was drawn from.
         bad: pictures that are listed but known to be missing; a scan adds those that cannot be read.
+        left_out: names of pictures that are not in the splits, because they could not be read.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Source:
     typical_size: tuple[int, int]
     seed: int = 0
     bad: tuple[BadFile, ...] = field(default=(), repr=False)
+    left_out: tuple[str, ...] = field(default=(), repr=False)
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that differ when a class, a name, a label or a split does."""
@@ -92,10 +94,11 @@ class Source:
                     raise BadData(
                         f"no picture of class '{label}' in {name} can be read; add some or remove the class"
                     )
-        left_out = sum(map(len, self.splits.values())) - sum(map(len, splits.values()))
-        note = f"{amount(left_out, 'unreadable picture')} left out"
+        missing = sum(map(len, self.splits.values())) - sum(map(len, splits.values()))
+        note = f"{amount(missing, 'unreadable picture')} left out"
         rest = tuple(file for file in self.bad if file.name not in names)
-        return replace(self, splits=splits, notes=(*self.notes, note), bad=rest)
+        left_out = (*self.left_out, *sorted(names))
+        return replace(self, splits=splits, notes=(*self.notes, note), bad=rest, left_out=left_out)
 
 
 def open_source(data: str | Path, *, seed: int = 0) -> Source:

@@ -6,17 +6,22 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from residua.data.arrow import opened_parquet
 from residua.data.listing import WHOLE, Entry, Listing, amount
 from residua.data.walking import SUFFIXES
-from residua.errors import BadData, MissingExtra
+from residua.errors import BadData
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"})
 
-_PATH_NAMES = [
+PATH_NAMES = [
     *("path", "filepath", "file_path", "file", "filename", "file_name"),
     *("image", "image_path", "imagepath", "img", "img_path", "picture"),
 ]
-_LABEL_NAMES = ["label", "labels", "class", "class_name", "classname", "category", "target", "y", "species"]
+LABEL_NAMES = ["label", "labels", "class", "class_name", "classname", "category", "target", "y", "species"]
+MASK_NAMES = [
+    *("mask", "mask_path", "maskpath", "masks", "mask_file", "label", "labels", "label_path", "labelpath"),
+    *("segmentation", "seg", "annotation", "annotation_path", "target", "gt", "ground_truth"),
+]
 SPLIT_COLUMNS = ["split", "subset", "set", "fold", "partition"]
 SPLITS = {
     "train": "train",
@@ -116,7 +121,7 @@ def _columns(path: Path, table: Table) -> tuple[Table, _Columns, tuple[str, ...]
     paths = next(
         (
             folded.index(name)
-            for name in _PATH_NAMES
+            for name in PATH_NAMES
             if name in folded and holds_paths(table, folded.index(name))
         ),
         None,
@@ -127,7 +132,7 @@ def _columns(path: Path, table: Table) -> tuple[Table, _Columns, tuple[str, ...]
             raise _unclear(path, table, "of the paths", "path", held)
         paths = held[0]
     label = next(
-        (folded.index(name) for name in _LABEL_NAMES if name in folded and folded.index(name) != paths), None
+        (folded.index(name) for name in LABEL_NAMES if name in folded and folded.index(name) != paths), None
     )
     if label is None:
         held = [column for column in range(len(folded)) if column not in (paths, split)]
@@ -181,14 +186,8 @@ def _read_text(path: Path) -> Table:
 
 
 def _read_parquet(path: Path) -> Table:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise MissingExtra("reading a Parquet table needs pyarrow: pip install 'residua[data]'") from error
-    try:
-        content = parquet.read_table(path)
-    except (ArrowException, OSError) as error:
-        raise BadData(f"{path} cannot be read as a Parquet table: {error}") from error
+    with opened_parquet(path) as file:
+        content = file.read()
     columns = [
         ["" if cell is None else str(cell) for cell in content[name].to_pylist()]
         for name in content.column_names

@@ -81,7 +81,8 @@ def make_plan(
     tell("looking at the pictures", 0, 0)
     task = open_task(data, settings, tell=partial(tell, "reading masks"))
     task.spec(decide(task, settings, str(data))[0])
-    task = readable(task.loaded(partial(tell, "reading pictures"), processes), data, skip_bad)
+    task = task.loaded(partial(tell, "reading pictures"), processes, every=skip_bad)
+    task = readable(task, data, skip_bad)
     recipe, chosen = decide(task, settings, str(data))  # with the pictures that were left out
     seed_everything(recipe.seed)
     network = build(task.spec(recipe))

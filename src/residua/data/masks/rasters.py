@@ -43,7 +43,18 @@ def read_raster_header(path: Path, *, name: str | None = None) -> RasterHeader:
         MissingExtra: it is a TIFF file of a kind that needs tifffile, and there is none.
     """
     name = name or str(path)
-    with named(name), path.open("rb") as file, named(name, file), quiet():
+    with named(name), path.open("rb") as file:
+        return raster_header(file, name=name)
+
+
+def raster_header(file: Binary, *, name: str) -> RasterHeader:
+    """Return what an open file says of its picture, without decoding it.
+
+    Raises:
+        UnreadablePicture: it is no picture.
+        MissingExtra: it is a TIFF file of a kind that needs tifffile, and there is none.
+    """
+    with named(name, file), quiet():
         if (image := _in_pillow(file)) is None:
             file.seek(0)
             found = shape_of_tiff(file)
@@ -82,6 +93,16 @@ def read_raster(path: Path, *, name: str | None = None) -> Raster:
     name = name or str(path)
     with named(name):
         content = path.read_bytes()
+    return decode_raster(content, name=name)
+
+
+def decode_raster(content: bytes, *, name: str) -> Raster:
+    """Return the pixels of the picture in the bytes of a file, as `read_raster` does.
+
+    Raises:
+        UnreadablePicture: it is truncated, damaged, too large, or no picture.
+        MissingExtra: it is a TIFF file of a kind that needs tifffile, and there is none.
+    """
     file = io.BytesIO(content)
     with named(name, file), quiet():
         if damage := what_is_broken(content):

@@ -54,6 +54,16 @@ def read_mask_file(path: Path, *, name: str | None = None) -> MaskFile:
     name = name or str(path)
     with named(name):
         content = path.read_bytes()
+    return decode_mask(content, name=name)
+
+
+def decode_mask(content: bytes, *, name: str) -> MaskFile:
+    """Return the mask in the bytes of a file, without any change to its numbers.
+
+    Raises:
+        UnreadablePicture: it is damaged, or holds no whole numbers.
+        MissingExtra: it is a TIFF file of a kind that needs tifffile, and there is none.
+    """
     file = io.BytesIO(content)
     with named(name, file), quiet():
         if damage := what_is_broken(content):

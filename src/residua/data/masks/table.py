@@ -7,13 +7,8 @@ from residua.data.listing import WHOLE, amount
 from residua.data.masks.layout import PairListing
 from residua.data.masks.pairing import Pair, pattern_of
 from residua.data.source import BadFile
-from residua.data.tables import SPLIT_COLUMNS, SPLITS, Table, holds_paths, holds_splits, read_table
+from residua.data.tables import MASK_NAMES, SPLIT_COLUMNS, SPLITS, Table, holds_paths, holds_splits, read_table
 from residua.errors import BadData
-
-_MASK_NAMES = [
-    *("mask", "mask_path", "maskpath", "masks", "mask_file", "label", "labels", "label_path", "labelpath"),
-    *("segmentation", "seg", "annotation", "annotation_path", "target", "gt", "ground_truth"),
-]
 
 
 def table_holds_masks(path: Path) -> bool:
@@ -38,7 +33,7 @@ def list_table_pairs(path: Path) -> PairListing:
     folded = [name.strip().casefold().replace(" ", "_") for name in table.columns]
     held = [column for column in range(len(folded)) if holds_paths(table, column)]
     masks = next(
-        (folded.index(name) for name in _MASK_NAMES if name in folded and folded.index(name) in held), None
+        (folded.index(name) for name in MASK_NAMES if name in folded and folded.index(name) in held), None
     )
     if masks is None and len(held) == 2:
         masks = held[1]

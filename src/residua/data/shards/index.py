@@ -24,7 +24,8 @@ _FORMAT: Final = 1
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """One shard: its file, the split that it belongs to, how many samples and bytes, and the hash of the bytes.
 
-    `sha256` is empty where a shard of another program was only looked through.
+    `sha256` is empty where a shard of another program was only looked through. `groups` are the rows of each row
+    group of a Parquet file, and empty for a tar file.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     bytes: int
     sha256: str = ""
+    groups: tuple[int, ...] = ()
 
 
 @final
@@ -49,6 +51,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
         seed: of the division and of the order of the samples.
         notes: what was found and decided, in sentences.
         shards: in the order of their numbers in the samples.
+        masks: whether the pictures have masks, and then no class of their own: what these are is in other files.
         samples: the SHA-256 of the other file.
     """
 
@@ -62,13 +65,17 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     notes: tuple[str, ...]
     shards: tuple[Shard, ...]
+    masks: bool = False
     samples: str = ""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Where each sample lies: the number of its shard, first byte and bytes of its picture there, and its label."""
+    """Where each sample lies: the number of its shard, first byte and bytes of its picture there, and its label.
+
+    In a Parquet file `offset` is the row, and `length` what a picture of its row group takes in the mean.
+    """
 
     shard: UInt32[np.ndarray, " count"]
     offset: UInt64[np.ndarray, " count"]
@@ -163,10 +170,22 @@ def _wrong(index: Index, samples: Samples) -> str | None:
     held = np.bincount(samples.shard, minlength=len(index.shards)).tolist()
     if held != [shard.samples for shard in index.shards]:
         return "a shard has more or fewer samples than it says"
-    sizes = np.array([shard.bytes for shard in index.shards], np.uint64)[samples.shard]
-    if bool((samples.offset > sizes).any()) or bool((sizes - samples.offset < samples.length).any()):
+    if not ends_within(index.shards, samples.shard, samples.offset, samples.length):
         return "a sample ends behind the end of its shard"
     ends = samples.names.ends
     if bool((np.diff(ends.astype(np.int64)) < 0).any()) or int(ends[-1]) != len(samples.names.letters):
         return "the names do not end where they should"
     return None
+
+
+def ends_within(
+    shards: tuple[Shard, ...],
+    shard: UInt32[np.ndarray, " count"],
+    offset: UInt64[np.ndarray, " count"],
+    length: UInt32[np.ndarray, " count"],
+) -> bool:
+    """Return whether every sample ends before its shard does: in bytes, or of a Parquet file in rows."""
+    rows = np.array([bool(one.groups) for one in shards])[shard]
+    sizes = np.array([sum(one.groups) if one.groups else one.bytes for one in shards], np.uint64)[shard]
+    taken = np.where(rows, 1, length).astype(np.uint64)
+    return not bool((offset > sizes).any() or (sizes - offset < taken).any())

@@ -1,70 +1,142 @@
 """Shards opened as a source: by their index, or looked through once where another program wrote them."""
 
 import hashlib
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median_low
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from residua.data.dividing import divided, held_out
-from residua.data.listing import WHOLE, ordered
-from residua.data.refusals import UnreadablePicture
-from residua.data.shards.index import INDEX, SAMPLES, Index, Samples, Shard, decode
-from residua.data.shards.names import Names
+from residua.data.listing import WHOLE
+from residua.data.shards.columns import holds_pictures
+from residua.data.shards.found import found_in
+from residua.data.shards.index import INDEX, SAMPLES, Index, Samples, decode, encoded
+from residua.data.shards.kept import kept_or_found
 from residua.data.shards.pictures import ShardPictures
-from residua.data.shards.scan import Member, members, split_named
-from residua.data.shards.store import Store, is_url
-from residua.data.source import Source, evenly
+from residua.data.shards.store import SUFFIXES, Store, is_url
+from residua.data.source import Source
 from residua.data.split import Split
 from residua.errors import BadData
 
 _HELD_OUT = 1_000
-_LOOKED_AT = 200
 
 
 def is_sharded(data: str | Path) -> bool:
-    """Return whether `data` are shards: a URL, a .tar file, or a folder that holds some or their index.
+    """Return whether `data` are shards: a URL, a .tar file, a Parquet file that holds pictures, or a folder of them.
 
     >>> is_sharded("memory://photos"), is_sharded("digits")
     (True, False)
+
+    Raises:
+        BadData: a Parquet file is damaged.
+        MissingExtra: there is one, and PyArrow is not installed.
     """
     if is_url(data):
         return True
     path = Path(data)
     try:
         if path.is_dir():
-            return (path / SAMPLES).is_file() or any(path.glob("*.tar"))
-        return path.suffix == ".tar" and path.is_file()
+            return (path / SAMPLES).is_file() or any(map(_is_shard, _below(path)))
+        return path.is_file() and _is_shard(path)
     except OSError:
         return False
 
 
-def open_shards(data: str | Path, *, seed: int = 0, cache: Path | None = None) -> Source:
-    """Open a folder of shards, one .tar file, or a URL of either that fsspec reads.
+def _below(folder: Path) -> list[Path]:
+    """Return one file of each kind of shard in a folder: those of a kind are alike."""
+    return [path for suffix in SUFFIXES for path in sorted(folder.glob(f"*{suffix}"))[:1]]
 
-    No picture is decoded if `residua shard` wrote them. Those of another program are looked through once; they are
-    divided by the names of the shards, and what these leave open from `seed`.
+
+def _is_shard(path: Path) -> bool:
+    return path.suffix == ".tar" or (path.suffix == ".parquet" and holds_pictures(path))
+
+
+def open_shards(
+    data: str | Path,
+    *,
+    seed: int = 0,
+    cache: Path | None = None,
+    tell: Callable[[int, int], None] | None = None,
+) -> Source:
+    """Open a folder of shards, a .tar or .parquet file, or a URL of either that fsspec reads.
+
+    No picture is decoded if `residua shard` wrote them. Those of another program are looked through once, and what is
+    found is kept until one of them changes; they are divided by their names, and what these leave open from `seed`.
 
     Args:
         data: the folder, the file or the URL.
         seed: of the division where there is none.
-        cache: where shards of a URL are kept, by default below ~/.cache.
+        cache: where shards of a URL and what is found out are kept, by default `cache_folder()`.
+        tell: told how many shards of another program are looked through, and of how many.
 
     Raises:
         BadData: there are none, or they cannot be used.
+        MissingExtra: a URL without fsspec or what it needs for that kind of URL, or a Parquet file without pyarrow.
+    """
+    opened = opened_set(data, cache)
+    if opened.index is not None:
+        index, samples = decode(opened.name, opened.index, lambda: opened.store.small(SAMPLES) or b"")
+        refuse_changed(opened.store, index)
+    else:
+        index, samples = kept_or_found(
+            opened.store,
+            lambda: found_in(opened.store, opened.shards, seed, tell),
+            encode=_encode_kept,
+            decode=_decode_kept,
+        )
+        index = msgspec.structs.replace(index, seed=seed)
+    if index.masks:
+        raise BadData(f"{data} are pictures with masks, and pictures with one class each are wanted here")
+    return _source(opened.store, index, samples)
+
+
+class ShardSet(NamedTuple):
+    """A set of shards before anything in them is looked at.
+
+    Attributes:
+        name: what an error calls it.
+        store: where the shards are, as one version of them.
+        index: the content of the index beside them, or None.
+        shards: their names where there is no index.
+    """
+
+    name: str
+    store: Store
+    index: bytes | None
+    shards: tuple[str, ...] = ()
+
+
+def opened_set(data: str | Path, cache: Path | None = None) -> ShardSet:
+    """Return what `data` names: shards with an index, or shards of another program.
+
+    Raises:
+        BadData: there are none.
         MissingExtra: a URL without fsspec, or without what it needs for that kind of URL.
     """
     address = str(data).rstrip("/")
-    folder, _, single = address.rpartition("/") if address.endswith(".tar") else (address, "", "")
-    store = Store.of(folder or ".", cache=cache)
+    folder, _, single = address.rpartition("/") if address.endswith(SUFFIXES) else (address, "", "")
+    store = Store.of(folder or ("/" if address.startswith("/") else "."), cache=cache)
     content = None if single else store.small(INDEX)
-    if content is None:
-        index, samples = _scanned(store, [single] if single else store.listed(), seed)
-    else:
-        index, samples = decode(address, content, lambda: store.small(SAMPLES) or b"")
-        _refuse_changed(store, index)
-    return _source(store, index, samples)
+    if content is not None:
+        return ShardSet(address, store.version(hashlib.sha256(content).hexdigest()), content)
+    names = [single] if single else [name for name in store.listed() if name.endswith(SUFFIXES)]
+    if not names:
+        raise BadData(
+            f"{store.where} holds no {INDEX}, no .tar and no .parquet file; `residua shard PHOTOS OUT` makes shards"
+        )
+    return ShardSet(address, store.version(store.marks(names)), None, tuple(names))
+
+
+def _encode_kept(found: tuple[Index, Samples]) -> dict[str, bytes]:
+    content, table = encoded(*found)
+    return {SAMPLES: table, INDEX: content}
+
+
+def _decode_kept(folder: Path) -> tuple[Index, Samples]:
+    content = (folder / INDEX).read_bytes()
+    return decode(str(folder), content, (folder / SAMPLES).read_bytes)
 
 
 def _source(store: Store, index: Index, samples: Samples) -> Source:
@@ -112,9 +184,9 @@ def _divided(store: Store, index: Index, samples: Samples, of_shard: np.ndarray)
     }
 
 
-def _refuse_changed(store: Store, index: Index) -> None:
+def refuse_changed(store: Store, index: Index) -> None:
     """Refuse local shards that are gone or have another length than the index says; fetched ones are hashed."""
-    if store.cache is not None:
+    if not store.here:
         return
     for shard in index.shards:
         path = Path(store.where) / shard.name
@@ -122,81 +194,6 @@ def _refuse_changed(store: Store, index: Index) -> None:
             raise BadData(f"{path} is in the index and is not there as a file; copy the shards again")
         if (size := path.stat().st_size) != shard.bytes:
             raise BadData(f"{path} has {size:,} bytes, and the index says {shard.bytes:,}; copy it again")
-
-
-def _scanned(store: Store, names: list[str], seed: int) -> tuple[Index, Samples]:
-    """Look through the shards of another program; those of a URL are fetched for it, one after the other."""
-    names = [name for name in names if name.endswith(".tar")]
-    if not names:
-        raise BadData(
-            f"{store.where} holds no {INDEX} and no .tar file; `residua shard PHOTOS OUT` makes shards"
-        )
-    shards: list[Shard] = []
-    found: list[Member] = []
-    numbers: list[int] = []
-    for name in names:
-        shard = Shard(name=name, split=split_named(name) or WHOLE, samples=0, bytes=0)
-        path = store.local(shard)
-        if not path.is_file() or path.is_symlink():
-            raise BadData(f"{path} is no plain file; give the shards themselves")
-        held = members(path)
-        size = path.stat().st_size
-        shards.append(Shard(name=name, split=shard.split, samples=len(held), bytes=size))
-        numbers += [len(shards) - 1] * len(held)
-        found += held
-    classes = ordered({member.label for member in found})
-    if len(classes) < 2:
-        raise BadData(
-            f"{store.where} has {len(classes)} class(es) in its shards; a classifier needs at least two"
-        )
-    position = {label: place for place, label in enumerate(classes)}
-    samples = Samples(
-        shard=np.array(numbers, np.uint32),
-        offset=np.array([member.offset for member in found], np.uint64),
-        length=np.array([member.length for member in found], np.uint32),
-        label=np.array([position[member.label] for member in found], np.uint32),
-        names=Names.of(member.name for member in found),
-    )
-    return _described(store, tuple(shards), classes, samples, seed), samples
-
-
-def _described(
-    store: Store, shards: tuple[Shard, ...], classes: tuple[str, ...], samples: Samples, seed: int
-) -> Index:
-    """Return the index of shards that were looked through: size and colours are those of a few pictures."""
-    pictures = ShardPictures(store, shards, samples, np.arange(len(samples)))
-    headers = []
-    for row in evenly(len(samples), _LOOKED_AT):
-        try:
-            headers.append(pictures.header(row))
-        except UnreadablePicture:
-            continue  # named when it is read
-    if not headers:
-        raise BadData(f"none of the pictures in {store.where} can be read; make the shards again")
-    labels = samples.label.tolist()
-    counts: dict[str, dict[str, int]] = {}
-    for number, shard in enumerate(shards):
-        held = Counter(
-            label for label, of in zip(labels, samples.shard.tolist(), strict=True) if of == number
-        )
-        into = counts.setdefault(shard.split, dict.fromkeys(classes, 0))
-        for label, count in held.items():
-            into[classes[label]] += count
-    return Index(
-        format=0,
-        name=Path(store.where).name,
-        classes=classes,
-        counts=counts,
-        channels=1 if all(header.channels == 1 for header in headers) else 3,
-        mirrored=True,
-        typical_size=(
-            median_low(header.height for header in headers),
-            median_low(header.width for header in headers),
-        ),
-        seed=seed,
-        notes=("shards without an index, looked through; `residua shard` makes some that open at once",),
-        shards=shards,
-    )
 
 
 def checksum(split: Split) -> str:

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass, field
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 import numpy as np
 from jaxtyping import Int64
@@ -10,12 +10,20 @@ from jaxtyping import Int64
 from residua.data.pictures import Header, Picture, decode_picture, header_of, named, opened, quiet
 from residua.data.refusals import UnreadablePicture
 from residua.data.shards.index import Samples, Shard
+from residua.data.shards.parquet import HELD, content_at
 from residua.data.shards.store import Store
 from residua.data.split import Pictures
 from residua.errors import BadData
 
 OPEN: Final = 8
 """Shards among which samples are mixed; at 256 MB each, what is read from lies in 4 GB at any time."""
+
+
+class Place(NamedTuple):
+    """Where in a shard a file lies: its first byte and how many, or of a Parquet file its row."""
+
+    offset: int
+    length: int
 
 
 @final
@@ -41,15 +49,9 @@ class ShardPictures(Pictures):
         Raises:
             UnreadablePicture: they are not there.
         """
-        shard = self.shards[self.samples.shard[index]]
-        length = int(self.samples.length[index])
-        try:
-            found = self.store.read(shard, int(self.samples.offset[index]), length)
-        except (OSError, BadData) as error:
-            raise UnreadablePicture(self.samples.names[index], f"{shard.name}: {error}") from error
-        if len(found) < length:
-            raise UnreadablePicture(self.samples.names[index], f"{shard.name} ends before it does")
-        return found
+        samples = self.samples
+        place = Place(int(samples.offset[index]), int(samples.length[index]))
+        return content_of(self.store, self.shards[samples.shard[index]], place, name=samples.names[index])
 
     def read(self, index: int, *, side: int | None = None) -> Picture:
         return decode_picture(self.content(index), name=self.samples.names[index], side=side)[1]
@@ -63,11 +65,60 @@ class ShardPictures(Pictures):
         return self.samples.length.tolist()  # type: ignore[no-any-return]
 
     def order(self, count: int, random: np.random.Generator) -> np.ndarray:
-        return shuffled(self.samples.shard, random)
+        return order_of(self.shards, self.samples, random)
 
     def chosen(self, indices: list[int]) -> "ShardPictures":
         rows = np.array(indices, np.int64)
         return ShardPictures(self.store, self.shards, self.samples.chosen(rows), self.rows[rows])
+
+
+def content_of(
+    store: Store, shard: Shard, place: Place, *, name: str, column: str = "picture"
+) -> bytes:
+    """Return the bytes of a file in a shard.
+
+    Args:
+        store: where the shard is.
+        shard: a tar or a Parquet file.
+        place: where in it the file lies; of a Parquet file the row.
+        name: of the file, for an error.
+        column: of a Parquet file: "picture" or "mask".
+
+    Raises:
+        UnreadablePicture: they are not there.
+    """
+    try:
+        if shard.groups:
+            cell = store.using(shard, lambda path: content_at(path, shard, place.offset, column))
+            if cell is None:
+                raise UnreadablePicture(name, f"{shard.name} has no bytes in its row {place.offset}")
+            return cell
+        found = store.read(shard, place.offset, place.length)
+    except UnreadablePicture:
+        raise
+    except (OSError, BadData) as error:
+        raise UnreadablePicture(name, f"{shard.name}: {error}") from error
+    if len(found) < place.length:
+        raise UnreadablePicture(name, f"{shard.name} ends before it does")
+    return found
+
+
+def order_of(shards: tuple[Shard, ...], samples: Samples, random: np.random.Generator) -> np.ndarray:
+    """Return an order that is shuffled and reads from few shards, or from few row groups of Parquet files."""
+    if not any(shard.groups for shard in shards):
+        return shuffled(samples.shard, random)
+    groups = row_groups(shards, samples)
+    largest = int(np.bincount(groups, samples.length).max(initial=1))
+    return shuffled(groups, random, among=max(1, HELD // (2 * largest)))
+
+
+def row_groups(shards: tuple[Shard, ...], samples: Samples) -> Int64[np.ndarray, " count"]:
+    """Return the number of the row group of each sample, counted through all Parquet files."""
+    rows = np.array([sum(shard.groups) for shard in shards])
+    first = np.cumsum(rows) - rows
+    ends = np.cumsum([held for shard in shards for held in shard.groups])
+    place = first[samples.shard] + samples.offset.astype(np.int64)
+    return np.searchsorted(ends, place, side="right").astype(np.int64)
 
 
 def shuffled(shard: np.ndarray, random: np.random.Generator, *, among: int = OPEN) -> np.ndarray:

@@ -127,9 +127,12 @@ class Classification(Task):
         pre = self.preprocess
         return torch.zeros(1, pre.channels, pre.size, pre.size)
 
-    def loaded(self, tell: Callable[[int, int], None], processes: int = 1) -> "Classification":
+    def loaded(
+        self, tell: Callable[[int, int], None], processes: int = 1, *, every: bool = False
+    ) -> "Classification":
         limit = memory_limit(processes)
-        return replace(self, source=load(self.source, self.preprocess, memory_limit=limit, tell=tell))
+        source = load(self.source, self.preprocess, memory_limit=limit, every=every, tell=tell)
+        return replace(self, source=source)
 
     def without(self, bad: tuple[BadFile, ...]) -> "Classification":
         return replace(self, source=self.source.without(bad))

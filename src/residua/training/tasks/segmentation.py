@@ -146,7 +146,9 @@ class Segmentation(Task):
     def sample(self) -> Tensor:
         return torch.zeros(1, self.preprocess.channels, *self.preprocess.crop)
 
-    def loaded(self, tell: Callable[[int, int], None], processes: int = 1) -> "Segmentation":
+    def loaded(
+        self, tell: Callable[[int, int], None], processes: int = 1, *, every: bool = False
+    ) -> "Segmentation":
         limit = memory_limit(processes)
         return replace(self, source=load_masks(self.source, self.preprocess, memory_limit=limit, tell=tell))
 
