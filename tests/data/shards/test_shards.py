@@ -11,29 +11,13 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from PIL import Image
 
 from residua.data import Batches, Preprocess, Source, describe, open_source, reopen
 from residua.data.shards import Index, ShardPictures, open_shards, write_shards
 from residua.data.shards.pictures import shuffled
 from residua.data.shards.store import Store
 from residua.errors import BadData
-
-
-def jpeg(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=98)
-    return file.getvalue()
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    for number, label in enumerate(("cat", "dog")):
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for index in range(20):
-            (tmp_path / "photos" / label / f"{index}.jpg").write_bytes(jpeg(100 * number + index))
-    return tmp_path / "photos"
+from tests.data.shards.conftest import jpeg
 
 
 def small(source: Source, out: Path, monkeypatch: pytest.MonkeyPatch) -> Index:

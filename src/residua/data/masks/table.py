@@ -7,7 +7,15 @@ from residua.data.listing import WHOLE, amount
 from residua.data.masks.layout import PairListing
 from residua.data.masks.pairing import Pair, pattern_of
 from residua.data.source import BadFile
-from residua.data.tables import MASK_NAMES, SPLIT_COLUMNS, SPLITS, Table, holds_paths, holds_splits, read_table
+from residua.data.tables import (
+    MASK_NAMES,
+    SPLIT_COLUMNS,
+    SPLITS,
+    Table,
+    holds_paths,
+    holds_splits,
+    read_table,
+)
 from residua.errors import BadData
 
 

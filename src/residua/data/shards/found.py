@@ -50,7 +50,7 @@ def found_in(
     classes = ordered({member.label for member in found})
     if len(classes) < 2:
         raise BadData(
-            f"{store.where} has {amount(len(classes), 'class', 'classes')} in its shards; a classifier needs at least two"
+            f"{store.where} has {amount(len(classes), 'class', 'classes')} in it; a classifier needs at least two"
         )
     position = {label: place for place, label in enumerate(classes)}
     samples = Samples(

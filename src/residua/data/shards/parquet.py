@@ -1,9 +1,9 @@
 """Pictures in Parquet files: looked through by their labels alone, and read a row group at a time."""
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import accumulate
-from bisect import bisect_right
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NamedTuple, final
@@ -139,9 +139,7 @@ def _mean_length(file: Any, number: int, column: str, name: str) -> int:
     """Return about how many bytes a picture of a row group has, from the footer."""
     group = file.metadata.row_group(number)
     parts = (group.column(place) for place in range(group.num_columns))
-    taken = sum(
-        part.total_uncompressed_size for part in parts if part.path_in_schema.split(".")[0] == column
-    )
+    taken = sum(part.total_uncompressed_size for part in parts if part.path_in_schema.split(".")[0] == column)
     if taken > LARGEST_GROUP:
         raise BadData(
             f"{name} has a row group of {taken:,} bytes, and one has to be in memory as a whole: at most "

@@ -72,9 +72,7 @@ class ShardPictures(Pictures):
         return ShardPictures(self.store, self.shards, self.samples.chosen(rows), self.rows[rows])
 
 
-def content_of(
-    store: Store, shard: Shard, place: Place, *, name: str, column: str = "picture"
-) -> bytes:
+def content_of(store: Store, shard: Shard, place: Place, *, name: str, column: str = "picture") -> bytes:
     """Return the bytes of a file in a shard.
 
     Args:

@@ -106,9 +106,7 @@ class Task(ABC):
         """Return an empty picture of the size that the network trains on, with a batch dimension."""
 
     @abstractmethod
-    def loaded(
-        self, tell: Callable[[int, int], None], processes: int = 1, *, every: bool = False
-    ) -> "Task":
+    def loaded(self, tell: Callable[[int, int], None], processes: int = 1, *, every: bool = False) -> "Task":
         """Return the task with every picture read once, and held in memory where all processes here have room.
 
         Pictures in shards that will not be held are read only for `every`.
