@@ -139,7 +139,7 @@ def check(data: str | Path, *, tell: Callable[[int, int], None] | None = None) -
         learned = source.splits["train"].counts()
         return report(str(data), source.splits, learned, [], source.notes, tell)
     if is_sharded(data):
-        source = open_shards(data)
+        source = open_shards(data, tell=tell)
         return report(str(data), source.splits, source.splits["train"].counts(), [], source.notes, tell)
     listing = list_data(Path(data))
     classes = ordered({entry.label for entries in listing.entries.values() for entry in entries})

@@ -7,7 +7,7 @@ from residua.data.masks.layout import holds_masks
 from residua.data.masks.opening import SCENES, open_masks
 from residua.data.masks.source import MaskSource
 from residua.data.masks.table import table_holds_masks
-from residua.data.shards import is_sharded, open_shards
+from residua.data.shards import hold_masks, is_sharded, open_shards
 from residua.data.source import DIGITS, Source, open_source
 from residua.data.tables import TABLE_SUFFIXES
 from residua.errors import BadData
@@ -21,12 +21,12 @@ def is_mask_data(data: str | Path) -> bool:
 
     Raises:
         BadData: they may not be looked into.
-        MissingExtra: a Parquet table without pyarrow.
+        MissingExtra: a Parquet file without pyarrow, or a URL without fsspec.
     """
     if str(data) in (SCENES, DIGITS):
         return str(data) == SCENES
     if is_sharded(data):
-        return False
+        return hold_masks(data)
     path = Path(data)
     try:
         if path.is_dir():
@@ -54,7 +54,7 @@ def open_data(
         seed: of the division.
         classes: names of the classes of masks.
         void: values of masks that stand for no class.
-        tell: told as it goes on how many masks are read, and of how many.
+        tell: told as it goes on how many masks are read, or shards of another program, and of how many.
 
     >>> type(open_data("digits")).__name__, type(open_data("scenes")).__name__
     ('Source', 'MaskSource')
@@ -70,4 +70,4 @@ def open_data(
         raise BadData(
             f"{given} were given for masks, and {data} has none: classes of pictures are their folders"
         )
-    return open_shards(data, seed=seed) if is_sharded(data) else open_source(data, seed=seed)
+    return open_shards(data, seed=seed, tell=tell) if is_sharded(data) else open_source(data, seed=seed)

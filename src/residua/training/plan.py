@@ -79,7 +79,7 @@ def make_plan(
     if settings.model is not None:
         spec_of(settings.model)
     tell("looking at the pictures", 0, 0)
-    task = open_task(data, settings, tell=partial(tell, "reading masks"))
+    task = open_task(data, settings, tell=partial(tell, "looking through the data"))
     task.spec(decide(task, settings, str(data))[0])
     task = task.loaded(partial(tell, "reading pictures"), processes, every=skip_bad)
     task = readable(task, data, skip_bad)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from residua.data.masks.augment import MaskAugment
 from residua.data.masks.preprocess import MaskPreprocess
+from residua.data.masks.shards.pairs import ShardPairs
 from residua.data.masks.split import FilePairs, MaskSplit
 from residua.data.refusals import UnreadablePicture
 from residua.data.share import WHOLE, Share
@@ -83,7 +84,8 @@ class MaskBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
-        self.workers = default_workers(workers) if isinstance(split.pairs, FilePairs) else 0
+        streams = isinstance(split.pairs, FilePairs | ShardPairs)
+        self.workers = default_workers(workers) if streams else 0
         self.drop_last = drop_last and augment is not None and len(split) >= batch_size
         self.share = share
         self._one_size = split.one_size
@@ -111,7 +113,7 @@ class MaskBatches:
         """Return the positions in the split of the pictures of each batch of an epoch."""
         count = len(self.split)
         order = (
-            np.random.default_rng((self.seed, epoch, 0)).permutation(count)
+            self.split.pairs.order(count, np.random.default_rng((self.seed, epoch, 0)))
             if self.shuffle
             else np.arange(count)
         )

@@ -19,6 +19,7 @@ from residua.data.masks.rasters import full_scale
 from residua.data.masks.source import MaskSource
 from residua.data.masks.split import MaskSplit
 from residua.data.refusals import UnreadablePicture
+from residua.data.shards import is_sharded
 from residua.data.source import BadFile
 from residua.data.threads import in_threads
 from residua.errors import BadData
@@ -121,7 +122,8 @@ def check_masks(
     Raises:
         BadData: there is no such data.
     """
-    divided = str(data) != SCENES and _is_divided(list_mask_data(Path(data)).pairs)
+    known = str(data) == SCENES or is_sharded(data)
+    divided = not known and _is_divided(list_mask_data(Path(data)).pairs)
     try:
         source = open_masks(data, classes=classes, void=void, tell=_of(tell, "reading masks"))
     except BadData as refusal:
@@ -143,7 +145,7 @@ def check_masks(
         largest=by_area[-1],
         kinds=dict(Counter(one.kind for one in looked).most_common()),
         bad=(*source.bad, *unread),
-        same=tuple(_same(looked, source.root)),
+        same=tuple(_same(looked, None if is_sharded(data) else source.root)),
         all_void=all_void,
         one_class=one_class,
         problems=tuple(_never_trained(source)),
@@ -204,15 +206,17 @@ def _hash(pixels: np.ndarray) -> str:
     return hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode() + pixels.tobytes()).hexdigest()
 
 
-def _same(looked: Sequence[_Looked], root: Path) -> Iterator[Same]:
-    """Give the groups of pictures whose pixels are the same, bit for bit."""
+def _same(looked: Sequence[_Looked], root: Path | None) -> Iterator[Same]:
+    """Give the groups of pictures whose pixels are the same, bit for bit; without a root they are no files."""
     groups: dict[str, list[_Looked]] = defaultdict(list)
     for one in looked:
         groups[one.picture].append(one)
     repeated = [group for group in groups.values() if len(group) > 1]
     names = [one.name for group in repeated for one in group]
     group_of = {
-        names[place]: number for number, found in enumerate(equal_files(root, names)) for place in found
+        names[place]: number
+        for number, found in enumerate(equal_files(root, names) if root is not None else [])
+        for place in found
     }
     for group in repeated:
         yield Same(
@@ -229,7 +233,7 @@ def _without_class(source: MaskSource) -> tuple[tuple[str, ...], int]:
     one_class = 0
     for split in source.splits.values():
         present = (split.counts > 0).sum(axis=1)
-        all_void += [split.names[index] for index in np.flatnonzero(present == 0)]
+        all_void += [split.names[index] for index in np.flatnonzero(present == 0).tolist()]
         one_class += int((present == 1).sum())
     return tuple(all_void), one_class
 

@@ -1,7 +1,7 @@
 """What was read of pictures and masks, written down, so that the same split can be opened again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
@@ -9,10 +9,14 @@ import numpy as np
 
 from residua.data.listing import bulleted
 from residua.data.masks.encoding import MaskEncoding
-from residua.data.masks.opening import SCENES, list_mask_data, open_scenes
+from residua.data.masks.loading import HeldPairs
+from residua.data.masks.opening import SCENES, list_mask_data, open_scenes, source_of
 from residua.data.masks.pairing import Pair
+from residua.data.masks.shards.opening import look_into_shards
+from residua.data.masks.shards.pairs import ShardPairs
 from residua.data.masks.source import MaskSource
 from residua.data.masks.split import FilePairs, MaskSplit
+from residua.data.shards import is_sharded
 from residua.data.source import BadFile
 from residua.errors import BadData
 
@@ -22,7 +26,8 @@ from residua.errors import BadData
 class MaskSplitDescription:
     """One split: `masks[i]`, `labels[i]`, `bytes[i]`, `counts[i]` and `shapes[i]` belong to `names[i]`.
 
-    `bytes` are those of the picture and of each of its masks, and empty without files.
+    `bytes` are those of the picture and of each of its masks, and empty without files. Of pictures in shards none is
+    named: `shards` is the hash of where all of them and their masks lie.
     """
 
     names: tuple[str, ...]
@@ -31,6 +36,7 @@ class MaskSplitDescription:
     bytes: tuple[tuple[int, ...], ...]
     counts: tuple[tuple[int, ...], ...]
     shapes: tuple[tuple[int, int], ...]
+    shards: str = ""
 
 
 @final
@@ -48,6 +54,7 @@ class MaskDescription:
     splits: dict[str, MaskSplitDescription]
     notes: tuple[str, ...] = ()
     bad: tuple[BadFile, ...] = field(default=())
+    left_out: tuple[str, ...] = field(default=())
 
 
 def describe_masks(source: MaskSource) -> MaskDescription:
@@ -63,13 +70,19 @@ def describe_masks(source: MaskSource) -> MaskDescription:
         splits={name: _described(split) for name, split in source.splits.items()},
         notes=source.notes,
         bad=source.bad,
+        left_out=source.left_out,
     )
 
 
 def _described(split: MaskSplit) -> MaskSplitDescription:
+    files = split.pairs.files if isinstance(split.pairs, HeldPairs) else split.pairs
+    if isinstance(files, ShardPairs):
+        return MaskSplitDescription(
+            names=(), masks=(), labels=(), bytes=(), counts=(), shapes=(), shards=files.checksum()
+        )
     pairs = split.pairs.named()
     return MaskSplitDescription(
-        names=split.names,
+        names=tuple(split.names),
         masks=tuple(pair.masks for pair in pairs),
         labels=tuple(pair.labels for pair in pairs),
         bytes=tuple(split.pairs.sizes()),
@@ -89,6 +102,8 @@ def reopen_masks(data: str | Path, description: MaskDescription) -> MaskSource:
         if source.fingerprint() != description.fingerprint:
             raise BadData("the run was not trained on these scenes; give the data that it was trained on")
         return source
+    if is_sharded(data):
+        return _reopen_shards(data, description)
     root = list_mask_data(Path(data)).root
     changes: list[str] = []
     splits: dict[str, MaskSplit] = {}
@@ -121,6 +136,21 @@ def reopen_masks(data: str | Path, description: MaskDescription) -> MaskSource:
         seed=description.seed,
         bad=description.bad,
     )
+
+
+def _reopen_shards(data: str | Path, description: MaskDescription) -> MaskSource:
+    found = look_into_shards(data)
+    source = source_of(found, description.encoding, (), seed=description.seed).without(
+        BadFile(name, "it could not be read when the run began") for name in description.left_out
+    )
+    for name, written in description.splits.items():
+        pairs = source.splits[name].pairs if name in source.splits else None
+        if not isinstance(pairs, ShardPairs) or pairs.checksum() != written.shards:
+            raise BadData(
+                f"the shards of {name} in {data} are not those that the run began with; "
+                "put them back as they were, or start a new run"
+            )
+    return replace(source, notes=description.notes)
 
 
 def _pairs(written: MaskSplitDescription) -> Iterable[Pair]:

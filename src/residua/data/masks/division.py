@@ -1,15 +1,12 @@
 """Pairs divided into train, val and test where the user has not done so."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
 
-from residua.data.doubles import Group, equal_files
+from residua.data.doubles import Group
 from residua.data.listing import WHOLE, amount
-from residua.data.masks.scan import Looked
 from residua.errors import BadData
 
 _HELD_OUT = 1_000
@@ -26,25 +23,23 @@ class Parts(NamedTuple):
     notes: list[str]
 
 
-def divide_pairs(root: Path, looked: Sequence[Looked], counts: Counts, *, split: str, seed: int) -> Parts:
+def divide_pairs(counts: Counts, groups: list[Group], *, split: str, seed: int) -> Parts:
     """Divide one split by chance so that every class is trained on; equal pictures stay together.
 
     A picture counts under the rarest class in it, and of each of these every tenth is held out: so a class that
     few pictures have is in val too, where there is enough of it.
 
     Args:
-        root: that the names start from.
-        looked: the pairs.
-        counts: of their pixels.
+        counts: of the pixels of each picture.
+        groups: of pictures in equal files.
         split: `all`, which gives 80 % train, 10 % val and 10 % test; or `train`, which gives 10 % to val.
         seed: of the chance.
 
     Raises:
         BadData: nothing is left to validate on.
     """
-    groups = equal_files(root, [one.pair.image for one in looked])
     copies = {place for group in groups for place in group[1:]}
-    single = np.array([place for place in range(len(looked)) if place not in copies], np.int64)
+    single = np.array([place for place in range(len(counts)) if place not in copies], np.int64)
     if len(single) < 2:
         raise BadData(
             f"there is {amount(len(single), 'different picture')} with a mask; at least two are needed"
@@ -70,7 +65,7 @@ def divide_pairs(root: Path, looked: Sequence[Looked], counts: Counts, *, split:
             f"divided by chance into 80 % train, 10 % val and 10 % test, each class in its share; seed {seed}"
         ]
     else:
-        held_out = f"{len(taken['val']):,} of the {len(looked):,} train pictures are held out, seed {seed}"
+        held_out = f"{len(taken['val']):,} of the {len(counts):,} train pictures are held out, seed {seed}"
         notes = [f"there is no val, so {held_out}"]
     if groups:
         files, shown = amount(sum(map(len, groups)), "file"), amount(len(groups), "picture")

@@ -9,6 +9,7 @@ import numpy as np
 
 from residua.data.masks.pairing import Pair
 from residua.data.masks.preprocess import MaskPreprocess
+from residua.data.masks.shards.pairs import ShardPairs
 from residua.data.masks.source import MaskSource, unusable
 from residua.data.masks.split import Masked, MaskSplit, Pairs
 from residua.data.memory import memory_limit as usual_limit
@@ -39,6 +40,9 @@ class HeldPairs(Pairs):
     def sizes(self) -> list[tuple[int, ...]]:
         return self.files.sizes()
 
+    def order(self, count: int, random: np.random.Generator) -> np.ndarray:
+        return self.files.order(count, random)
+
     def chosen(self, indices: list[int]) -> "HeldPairs":
         return HeldPairs(self.files.chosen(indices), tuple(self.held[i] for i in indices), self.scale)
 
@@ -48,14 +52,18 @@ def load_masks(
     preprocess: MaskPreprocess,
     *,
     memory_limit: int | None = None,
+    every: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> MaskSource:
     """Read every picture and mask of `source` as training will, and keep in memory the splits that fit.
+
+    Those in shards that will not be held are read only for `every`, as in `residua.data.load`.
 
     Args:
         source: just opened.
         preprocess: says how much pictures are reduced.
         memory_limit: bytes that all splits together may take; a quarter of what is free if not given.
+        every: read the pictures in shards too that will not be held.
         tell: told as it goes on how many pictures are read, and of how many.
 
     Returns:
@@ -77,7 +85,7 @@ def load_masks(
             tell(before + read, total)
 
     for name, split in source.splits.items():
-        splits[name], taken, refused = _loaded(split, preprocess.scale, limit, count)
+        splits[name], taken, refused = _loaded(split, preprocess.scale, limit, every=every, count=count)
         limit -= taken
         before += len(split)
         bad += refused
@@ -95,7 +103,9 @@ def load_mask_split(
     Raises:
         BadData: some cannot be read; or with `skip_bad` none can.
     """
-    loaded, _, refused = _loaded(split, preprocess.scale, usual_limit(), lambda read: None)
+    loaded, _, refused = _loaded(
+        split, preprocess.scale, usual_limit(), every=skip_bad, count=lambda read: None
+    )
     bad = tuple(refused)
     if not bad:
         return loaded, ()
@@ -108,10 +118,12 @@ def load_mask_split(
 
 
 def _loaded(
-    split: MaskSplit, scale: float, limit: int, count: Callable[[int], None]
+    split: MaskSplit, scale: float, limit: int, *, every: bool, count: Callable[[int], None]
 ) -> tuple[MaskSplit, int, Iterable[BadFile]]:
     """Return the split, in memory if it takes at most `limit` bytes there, how many it takes, and its bad pairs."""
     keep = _needed(split, scale) <= limit
+    if not keep and not every and isinstance(split.pairs, ShardPairs):
+        return split, 0, ()
     found = _read_all(split, scale, keep=keep, count=count)
     bad = [one for one in found if isinstance(one, BadFile)]
     if not keep or not split.pairs.sizes():

@@ -5,10 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from residua.data.masks.encoding import MaskEncoding
-from residua.data.masks.opening import SCENES, list_mask_data, open_scenes, to_mask_split
-from residua.data.masks.scan import Looked, scan
+from residua.data.masks.opening import (
+    SCENES,
+    list_mask_data,
+    look_into_files,
+    open_scenes,
+    to_mask_split,
+)
+from residua.data.masks.pairset import PairSet
+from residua.data.masks.scan import Looked
+from residua.data.masks.shards.opening import look_into_shards
 from residua.data.masks.split import MaskSplit
 from residua.data.one_split import named_split
+from residua.data.shards import is_sharded
 from residua.data.source import BadFile
 from residua.errors import BadData
 
@@ -47,9 +56,8 @@ def open_mask_split(
         if source.classes != encoding.classes:
             raise BadData("scenes has other classes than the model; give data with the classes that it knows")
         return source.splits[named_split(SCENES, split, source.splits)], ()
-    listing = list_mask_data(Path(data))
-    name = named_split(str(data), split, listing.pairs)
-    looked, bad = scan(listing.root, listing.pairs[name], tell=tell)
+    name, found = _looked_into(data, split, tell)
+    looked, bad = found.looked[name], list(found.bad)
     odd = [BadFile(one.pair.image, reason) for one in looked if (reason := unknown(one, encoding))]
     bad += odd
     names = {file.name for file in odd}
@@ -57,8 +65,21 @@ def open_mask_split(
     if not known:
         why = f"; the first: {': '.join(bad[0])}" if bad else ""
         raise BadData(f"not one pair of {name} in {data} can be used as the model knows masks{why}")
-    read_as = replace(encoding, pattern=listing.pattern)
-    return to_mask_split(name, known, read_as, listing.root, channels), (*listing.unpaired, *bad)
+    read_as = replace(encoding, pattern=found.pattern)
+    pairs = found.pairs(known, read_as, channels)
+    return to_mask_split(name, known, read_as, pairs), (*found.unpaired, *bad)
+
+
+def _looked_into(
+    data: str | Path, split: str | None, tell: Callable[[int, int], None] | None
+) -> tuple[str, PairSet]:
+    """Return the name of the split that is asked for, and what is in it; of files no other split is read."""
+    if is_sharded(data):
+        found = look_into_shards(data, tell=tell)
+        return named_split(str(data), split, found.looked), found
+    listing = list_mask_data(Path(data))
+    name = named_split(str(data), split, listing.pairs)
+    return name, look_into_files(Path(data), replace(listing, pairs={name: listing.pairs[name]}), tell=tell)
 
 
 def unknown(looked: Looked, encoding: MaskEncoding) -> str:

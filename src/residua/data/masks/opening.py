@@ -2,23 +2,28 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median_low
 from typing import Final
 
 import numpy as np
 
+from residua.data.doubles import equal_files
 from residua.data.listing import WHOLE, missing_path
 from residua.data.masks.division import divide_pairs
 from residua.data.masks.encoding import MaskEncoding
 from residua.data.masks.layout import PairListing, list_pairs
 from residua.data.masks.mapping import found_encoding
 from residua.data.masks.naming import find_names, given_names
+from residua.data.masks.pairset import PairSet
 from residua.data.masks.scan import Looked, layers_of, scan
+from residua.data.masks.shards.opening import look_into_shards
 from residua.data.masks.source import MaskSource, unusable
-from residua.data.masks.split import ArrayPairs, FilePairs, MaskSplit
+from residua.data.masks.split import ArrayPairs, FilePairs, MaskSplit, Pairs
 from residua.data.masks.table import list_table_pairs
 from residua.data.scenes import scenes
+from residua.data.shards import is_sharded
 from residua.data.source import BadFile
 from residua.data.tables import TABLE_SUFFIXES
 from residua.errors import BadData
@@ -35,7 +40,7 @@ def open_masks(
     void: Sequence[int] | None = None,
     tell: Callable[[int, int], None] | None = None,
 ) -> MaskSource:
-    """Open `scenes`, a folder of pictures and masks, or a table with a column of each.
+    """Open `scenes`, a folder of pictures and masks, a table with a column of each, or shards of both.
 
     Every mask is read: what its values mean is found out here and said in `notes`. No picture is decoded. What
     `train/`, `val/` and `test/` leave open is divided from `seed`.
@@ -57,20 +62,64 @@ def open_masks(
     """
     if str(data) == SCENES:
         return open_scenes(seed=seed)
-    path = Path(data)
-    listing = list_mask_data(path)
-    names = given_names(classes) if classes else find_names(listing.tops)
-    splits = list(listing.pairs)
+    if is_sharded(data):
+        found = look_into_shards(data, tell=tell)
+    else:
+        found = look_into_files(Path(data), list_mask_data(Path(data)), tell=tell)
+    if len(found.bad) > sum(map(len, found.looked.values())):  # what is wrong with most is wrong with all
+        raise unusable(data, found.bad)
+    if found.encoding is None:
+        names = given_names(classes) if classes else found.names
+        looked = [one for ones in found.looked.values() for one in ones]
+        encoding, notes = found_encoding(
+            looked, names=names, void=void, pattern=found.pattern, layers=found.layers
+        )
+    elif classes or void:
+        raise BadData(
+            f"{data} say themselves what their masks mean ({found.encoding.meaning(most=3)}); classes and void values "
+            "are given to `residua shard`"
+        )
+    else:
+        encoding, notes = found.encoding, ()
+    return source_of(found, encoding, notes, seed=seed)
+
+
+def look_into_files(
+    path: Path, listing: PairListing, *, tell: Callable[[int, int], None] | None = None
+) -> PairSet:
+    """Read every mask in a folder or a table and the header of every picture.
+
+    Args:
+        path: of the folder or the table.
+        listing: what it lists.
+        tell: told as it goes on how many masks are read, and of how many.
+
+    Raises:
+        MissingExtra: there is a TIFF file that needs tifffile.
+    """
     pairs = [pair for found in listing.pairs.values() for pair in found]
     looked, bad = scan(listing.root, pairs, tell=tell)
-    if len(bad) > len(looked):  # what is wrong with most is wrong with all
-        raise unusable(data, bad)
-    encoding, notes = found_encoding(
-        looked, names=names, void=void, pattern=listing.pattern, layers=layers_of(pairs)
-    )
     split_of = {pair.image: split for split, found in listing.pairs.items() for pair in found}
-    by_split = {split: [one for one in looked if split_of[one.pair.image] == split] for split in splits}
-    return _source_of(path, listing, by_split, encoding, notes=notes, bad=tuple(bad), seed=seed)
+    by_split: dict[str, list[Looked]] = {split: [] for split in listing.pairs}
+    for one in looked:
+        by_split[split_of[one.pair.image]].append(one)
+
+    def read(chosen: Sequence[Looked], encoding: MaskEncoding, channels: int) -> FilePairs:
+        return FilePairs(listing.root, tuple(one.pair for one in chosen), encoding, channels)
+
+    return PairSet(
+        name=path.resolve().stem if path.is_file() else path.resolve().name,
+        root=listing.root,
+        looked=by_split,
+        pairs=read,
+        names=find_names(listing.tops),
+        pattern=listing.pattern,
+        layers=layers_of(pairs),
+        equal=partial(equal_files, listing.root),
+        unpaired=listing.unpaired,
+        bad=tuple(bad),
+        notes=listing.notes,
+    )
 
 
 def list_mask_data(path: Path) -> PairListing:
@@ -128,53 +177,50 @@ def open_scenes(*, seed: int = 0, side: int = 64) -> MaskSource:
     )
 
 
-def _source_of(
-    path: Path,
-    listing: PairListing,
-    by_split: dict[str, list[Looked]],
-    encoding: MaskEncoding,
-    *,
-    notes: tuple[str, ...],
-    bad: tuple[BadFile, ...],
-    seed: int,
-) -> MaskSource:
-    """Return the source of pairs that were looked at, divided where the user has not done so."""
+def source_of(found: PairSet, encoding: MaskEncoding, notes: tuple[str, ...], *, seed: int) -> MaskSource:
+    """Return the source of pairs that were looked at, divided where the user has not done so.
+
+    Raises:
+        BadData: no picture is left to train or to validate on.
+    """
+    by_split, bad = dict(found.looked), found.bad
     said: list[str] = []
     open_split = WHOLE if WHOLE in by_split else None if by_split.get("val") else "train"
     if open_split:
-        found = by_split.pop(open_split)
-        counts = class_counts(found, encoding)
-        parts, said = divide_pairs(listing.root, found, counts, split=open_split, seed=seed)
-        by_split = {name: [found[place] for place in places] for name, places in parts.items()} | by_split
-    if not by_split["train"]:
-        raise unusable(path, bad)
+        looked = by_split.pop(open_split, [])
+        counts = class_counts(looked, encoding)
+        equal = found.equal([one.pair.image for one in looked])
+        parts, said = divide_pairs(counts, equal, split=open_split, seed=seed)
+        by_split = {name: [looked[place] for place in places] for name, places in parts.items()} | by_split
+    if not by_split.get("train"):
+        raise unusable(found.name, bad)
     headers = [one.header for one in by_split["train"]]
     channels = _channels(Counter(header.channels for header in headers))
     splits: dict[str, MaskSplit] = {}
     for name in ("train", "val", "test"):
         if by_split.get(name):
-            fitting = [one for one in by_split[name] if _fits(one, channels)]
+            fits = [one for one in by_split[name] if _fits(one, channels)]
             bad += tuple(_unlike(one, channels) for one in by_split[name] if not _fits(one, channels))
-            splits[name] = to_mask_split(name, fitting, encoding, listing.root, channels)
+            splits[name] = to_mask_split(name, fits, encoding, found.pairs(fits, encoding, channels))
     mirrored, why = _mirrored(encoding.classes)
     return MaskSource(
-        name=path.resolve().stem if path.is_file() else path.resolve().name,
-        root=listing.root,
+        name=found.name,
+        root=found.root,
         classes=encoding.classes,
         encoding=encoding,
         channels=channels,
         mirrored=mirrored,
         splits=splits,
-        notes=(*listing.notes, *notes, *said, *why, *_unseen(splits), *_said_of_doubled(by_split)),
+        notes=tuple(
+            dict.fromkeys((*found.notes, *notes, *said, *why, *_unseen(splits), *_said_of_doubled(by_split)))
+        ),
         typical_size=(median_low(h.height for h in headers), median_low(h.width for h in headers)),
         seed=seed,
-        bad=(*listing.unpaired, *bad),
+        bad=(*found.unpaired, *bad),
     )
 
 
-def to_mask_split(
-    name: str, looked: Sequence[Looked], encoding: MaskEncoding, root: Path, channels: int
-) -> MaskSplit:
+def to_mask_split(name: str, looked: Sequence[Looked], encoding: MaskEncoding, pairs: Pairs) -> MaskSplit:
     """Return the split of pairs that were looked at."""
     return MaskSplit(
         name,
@@ -182,7 +228,7 @@ def to_mask_split(
         tuple(one.pair.image for one in looked),
         class_counts(looked, encoding),
         np.array([(one.header.height, one.header.width) for one in looked], np.int64).reshape(-1, 2),
-        FilePairs(root, tuple(one.pair for one in looked), encoding, channels),
+        pairs,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from residua.data.masks.pairing import Pair
 from residua.data.masks.rasters import RasterHeader, read_raster_header
-from residua.data.masks.stored import Kind, Stored, read_layers, read_mask_file, size_of
+from residua.data.masks.stored import Kind, MaskFile, Stored, read_layers, read_mask_file, size_of
 from residua.data.refusals import UnreadablePicture
 from residua.data.source import BadFile
 from residua.data.threads import in_threads
@@ -77,25 +77,34 @@ def look_at(root: Path, pair: Pair, layers: Sequence[str]) -> Looked:
         UnreadablePicture: a file cannot be read, or the mask is not of the size of its picture.
     """
     header = read_raster_header(root / pair.image, name=pair.image)
-    stored: Stored
-    kind: Kind
-    palette: tuple[int, ...] = ()
-    mode, lossy, doubled = "L", False, 0
     if pair.labels:
         stored, doubled = read_layers(numbered(root, pair, layers), name=pair.image)
-        kind = "files"
-    else:
-        mask = read_mask_file(root / pair.masks[0], name=pair.masks[0])
-        stored, kind, mode, palette, lossy = mask
+        return looked_at(pair, header, MaskFile(stored, "files", "L"), doubled)
+    return looked_at(pair, header, read_mask_file(root / pair.masks[0], name=pair.masks[0]))
+
+
+def looked_at(pair: Pair, header: RasterHeader, mask: MaskFile, doubled: int = 0) -> Looked:
+    """Return a picture and its mask as they were found.
+
+    Args:
+        pair: their names.
+        header: of the picture.
+        mask: as it is stored.
+        doubled: pixels that the files of two classes cover.
+
+    Raises:
+        UnreadablePicture: the mask is not of the size of its picture.
+    """
+    stored = mask.stored
     if stored.shape != (header.height, header.width):
         raise UnreadablePicture(pair.masks[0], _unlike(stored, pair, header))
     return Looked(
         pair=pair,
         header=header,
-        kind=kind,
-        mode=mode,
-        palette=palette,
-        lossy=lossy,
+        kind=mask.kind,
+        mode=mask.mode,
+        palette=mask.palette,
+        lossy=mask.lossy,
         values=counted(stored),
         doubled=doubled,
     )

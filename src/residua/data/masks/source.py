@@ -30,6 +30,7 @@ class MaskSource:
         typical_size: the median height and width of the training pictures.
         seed: what the division was drawn from.
         bad: pairs that cannot be used: no partner, or not readable, or of unlike sizes.
+        left_out: names of pictures that are not in the splits, because they could not be read.
     """
 
     name: str
@@ -43,6 +44,7 @@ class MaskSource:
     typical_size: tuple[int, int]
     seed: int = 0
     bad: tuple[BadFile, ...] = field(default=(), repr=False)
+    left_out: tuple[str, ...] = field(default=(), repr=False)
 
     def fingerprint(self) -> str:
         """Return 16 hexadecimal digits that differ when a class, a name, a count of pixels or a split does."""
@@ -70,7 +72,8 @@ class MaskSource:
                 raise BadData(f"no picture with a mask in {name} can be read; the first: {': '.join(bad[0])}")
         note = f"{amount(len(names), 'file')} left out that cannot be used"
         rest = tuple(file for file in self.bad if file.name not in names)
-        return replace(self, splits=splits, notes=(*self.notes, note), bad=rest)
+        left_out = (*self.left_out, *sorted(names))
+        return replace(self, splits=splits, notes=(*self.notes, note), bad=rest, left_out=left_out)
 
 
 def unusable(data: str | Path, bad: Sequence[BadFile]) -> BadData:

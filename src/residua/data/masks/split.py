@@ -1,7 +1,7 @@
 """The pictures and masks of one split, wherever they are kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, final
@@ -14,7 +14,7 @@ from residua.data.masks.pairing import Pair
 from residua.data.masks.rasters import Raster, read_raster
 from residua.data.masks.resize import reduced, with_channels_of
 from residua.data.masks.scan import numbered
-from residua.data.masks.stored import read_layers, read_mask_file, size_of
+from residua.data.masks.stored import Stored, read_layers, read_mask_file, size_of
 from residua.data.refusals import UnreadablePicture
 
 
@@ -44,6 +44,36 @@ class Pairs(ABC):
     def chosen(self, indices: list[int]) -> "Pairs":
         """Return only the pairs at `indices`, in that order."""
 
+    def order(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Return an order of all `count` pairs drawn from `random`, one in which they can be read well."""
+        return random.permutation(count)
+
+
+def fitting(picture: Raster, mask: ClassMap, pair: Pair, scale: float) -> Masked:
+    """Return a picture, reduced, with its mask.
+
+    Raises:
+        UnreadablePicture: they are of unlike sizes.
+    """
+    if mask.shape != picture.shape[:2]:
+        raise UnreadablePicture(
+            pair.masks[0],
+            f"the mask is {size_of(mask)} and its picture {pair.image} is {size_of(picture)}",
+        )
+    return Masked(reduced(picture, scale), mask)
+
+
+def decoded_mask(encoding: MaskEncoding, stored: Stored, name: str) -> ClassMap:
+    """Return the class of each pixel of a mask.
+
+    Raises:
+        UnreadablePicture: it has a value that stands for no class.
+    """
+    try:
+        return encoding.decode(stored)
+    except UnreadablePicture as refusal:
+        raise UnreadablePicture(name, refusal.reason) from refusal
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -60,26 +90,18 @@ class FilePairs(Pairs):
         picture = with_channels_of(
             read_raster(self.root / pair.image, name=pair.image), self.channels, pair.image
         )
-        mask = self.mask(index)
-        if mask.shape != picture.shape[:2]:
-            raise UnreadablePicture(
-                pair.masks[0],
-                f"the mask is {size_of(mask)} and its picture {pair.image} is {size_of(picture)}",
-            )
-        return Masked(reduced(picture, scale), mask)
+        return fitting(picture, self.mask(index), pair, scale)
 
     def mask(self, index: int) -> ClassMap:
         """Return the class of each pixel of pair `index`."""
+        return decoded_mask(self.encoding, self.stored(index), self.pairs[index].masks[0])
+
+    def stored(self, index: int) -> Stored:
+        """Return the mask of pair `index` as it is stored; where each class has a file, the numbers of their layers."""
         pair = self.pairs[index]
-        name = pair.masks[0]
         if pair.labels:
-            stored = read_layers(numbered(self.root, pair, self.encoding.layers), name=pair.image)[0]
-        else:
-            stored = read_mask_file(self.root / name, name=name).stored
-        try:
-            return self.encoding.decode(stored)
-        except UnreadablePicture as refusal:
-            raise UnreadablePicture(name, refusal.reason) from refusal
+            return read_layers(numbered(self.root, pair, self.encoding.layers), name=pair.image)[0]
+        return read_mask_file(self.root / pair.masks[0], name=pair.masks[0]).stored
 
     def named(self) -> tuple[Pair, ...]:
         return self.pairs
@@ -128,7 +150,7 @@ class MaskSplit:
 
     name: str
     classes: tuple[str, ...]
-    names: tuple[str, ...]
+    names: Sequence[str]
     counts: Int64[np.ndarray, "pictures classes"] = field(repr=False)
     shapes: Int64[np.ndarray, "pictures 2"] = field(repr=False)
     pairs: Pairs = field(repr=False)

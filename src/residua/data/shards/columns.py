@@ -23,11 +23,6 @@ class Columns(NamedTuple):
     label: str | None = None
     classes: tuple[str, ...] = ()
 
-    @property
-    def task_column(self) -> str:
-        """The column of what is learned."""
-        return self.mask or self.label or ""
-
 
 def holds_pictures(path: Path) -> bool:
     """Return whether a Parquet file holds the bytes of pictures, and no paths of them; only its footer is read.
@@ -38,6 +33,17 @@ def holds_pictures(path: Path) -> bool:
     """
     with opened_parquet(path) as file:
         return bool(_of_bytes(file.schema_arrow))
+
+
+def has_mask_column(path: Path) -> bool:
+    """Return whether a Parquet file holds masks beside its pictures; only its footer is read.
+
+    Raises:
+        BadData: it is no Parquet file, or its columns cannot be told apart.
+        MissingExtra: PyArrow is not installed.
+    """
+    with opened_parquet(path) as file:
+        return columns_of(file.schema_arrow, path.name).mask is not None
 
 
 def columns_of(schema: Any, name: str) -> Columns:

@@ -36,6 +36,28 @@ def found_in(
         BadData: one of them cannot be used, or there are fewer than two classes.
         MissingExtra: a Parquet file without pyarrow.
     """
+    shards, found, unlabelled = looked_through(store, names, tell)
+    if masked := next((member for member in found if member.mask_length), None):
+        raise BadData(
+            f"{masked.name} in {store.where} has a mask and others have a class; put them in folders of their own"
+        )
+    classes = ordered({member.label for member in found})
+    if len(classes) < 2:
+        raise BadData(
+            f"{store.where} has {amount(len(classes), 'class', 'classes')} in it; a classifier needs at least two"
+        )
+    position = {label: place for place, label in enumerate(classes)}
+    samples = samples_of(shards, found, [position[member.label] for member in found])
+    notes = ["shards without an index, looked through once; `residua shard` makes some that open at once"]
+    if unlabelled:
+        notes.append(f"{amount(unlabelled, 'row')} without a label left out")
+    return _described(store, tuple(shards), classes, samples, seed=seed, notes=tuple(notes)), samples
+
+
+def looked_through(
+    store: Store, names: Sequence[str], tell: Callable[[int, int], None] | None
+) -> tuple[list[Shard], list[Member], int]:
+    """Return the shards that hold samples, these one after another, and how many have no class."""
     shards: list[Shard] = []
     found: list[Member] = []
     unlabelled = 0
@@ -47,23 +69,18 @@ def found_in(
         if held:
             shards.append(shard)
             found += held
-    classes = ordered({member.label for member in found})
-    if len(classes) < 2:
-        raise BadData(
-            f"{store.where} has {amount(len(classes), 'class', 'classes')} in it; a classifier needs at least two"
-        )
-    position = {label: place for place, label in enumerate(classes)}
-    samples = Samples(
+    return shards, found, unlabelled
+
+
+def samples_of(shards: Sequence[Shard], found: Sequence[Member], labels: Sequence[int]) -> Samples:
+    """Return where the samples of some shards lie."""
+    return Samples(
         shard=np.repeat(np.arange(len(shards), dtype=np.uint32), [shard.samples for shard in shards]),
         offset=np.array([member.offset for member in found], np.uint64),
         length=np.array([member.length for member in found], np.uint32),
-        label=np.array([position[member.label] for member in found], np.uint32),
+        label=np.array(labels, np.uint32),
         names=Names.of(member.name for member in found),
     )
-    notes = ["shards without an index, looked through once; `residua shard` makes some that open at once"]
-    if unlabelled:
-        notes.append(f"{amount(unlabelled, 'row')} without a label left out")
-    return _described(store, tuple(shards), classes, samples, seed=seed, notes=tuple(notes)), samples
 
 
 def _looked_through(store: Store, name: str) -> tuple[Shard, list[Member], int]:

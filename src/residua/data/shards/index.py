@@ -12,6 +12,7 @@ from jaxtyping import Int64, UInt32, UInt64
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from residua.data.listing import WHOLE
 from residua.data.shards.names import Names
 from residua.errors import BadData
 
@@ -120,17 +121,7 @@ def decode(where: str, content: bytes, table: Callable[[], bytes]) -> tuple[Inde
     Raises:
         BadData: it is no index, or it does not fit its samples, or leads out of the set.
     """
-    try:
-        index = msgspec.json.decode(content, type=Index)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadData(
-            f"{INDEX} of {where} is no index of shards: {error}; make it again with `residua shard`"
-        ) from error
-    if index.format != _FORMAT:
-        raise BadData(
-            f"{INDEX} of {where} has format {index.format}, and this version reads {_FORMAT}; "
-            "make the shards again with `residua shard`"
-        )
+    index = index_in(where, content)
     held = table()
     if hashlib.sha256(held).hexdigest() != index.samples:
         raise BadData(f"{SAMPLES} of {where} is not the one that {INDEX} was written with; copy both again")
@@ -152,6 +143,26 @@ def decode(where: str, content: bytes, table: Callable[[], bytes]) -> tuple[Inde
     return index, samples
 
 
+def index_in(where: str, content: bytes) -> Index:
+    """Return the index in the content of its file; what it says of the samples is not looked at.
+
+    Raises:
+        BadData: it is none, or one of another version.
+    """
+    try:
+        index = msgspec.json.decode(content, type=Index)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadData(
+            f"{INDEX} of {where} is no index of shards: {error}; make it again with `residua shard`"
+        ) from error
+    if index.format != _FORMAT:
+        raise BadData(
+            f"{INDEX} of {where} has format {index.format}, and this version reads {_FORMAT}; "
+            "make the shards again with `residua shard`"
+        )
+    return index
+
+
 def _wrong(index: Index, samples: Samples) -> str | None:
     """Return what makes an index unbelievable, or None: all that is later used as a path or a position."""
     for shard in index.shards:
@@ -161,11 +172,14 @@ def _wrong(index: Index, samples: Samples) -> str | None:
             or "\\" in shard.name
         ):
             return f"its shard '{shard.name}' would lie outside of its folder"
+        if shard.split not in ("train", "val", "test", WHOLE):
+            return f"its shard '{shard.name}' belongs to a split '{shard.split}'"
     count = len(samples)
     columns = (samples.offset, samples.length, samples.label, samples.names)
     if not count or any(len(column) != count for column in columns):
         return "its columns are empty or of different lengths"
-    if int(samples.shard.max()) >= len(index.shards) or int(samples.label.max()) >= len(index.classes):
+    labels = 1 if index.masks else len(index.classes)
+    if int(samples.shard.max()) >= len(index.shards) or int(samples.label.max()) >= labels:
         return "a sample has a shard or a class that is not there"
     held = np.bincount(samples.shard, minlength=len(index.shards)).tolist()
     if held != [shard.samples for shard in index.shards]:

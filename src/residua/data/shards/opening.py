@@ -10,11 +10,12 @@ import numpy as np
 
 from residua.data.dividing import divided, held_out
 from residua.data.listing import WHOLE
-from residua.data.shards.columns import holds_pictures
+from residua.data.shards.columns import has_mask_column, holds_pictures
 from residua.data.shards.found import found_in
-from residua.data.shards.index import INDEX, SAMPLES, Index, Samples, decode, encoded
+from residua.data.shards.index import INDEX, SAMPLES, Index, Samples, Shard, decode, encoded, index_in
 from residua.data.shards.kept import kept_or_found
 from residua.data.shards.pictures import ShardPictures
+from residua.data.shards.scan import has_masks
 from residua.data.shards.store import SUFFIXES, Store, is_url
 from residua.data.source import Source
 from residua.data.split import Split
@@ -76,8 +77,8 @@ def open_shards(
         MissingExtra: a URL without fsspec or what it needs for that kind of URL, or a Parquet file without pyarrow.
     """
     opened = opened_set(data, cache)
-    if opened.index is not None:
-        index, samples = decode(opened.name, opened.index, lambda: opened.store.small(SAMPLES) or b"")
+    if opened.content is not None:
+        index, samples = decode(opened.name, opened.content, lambda: opened.store.small(SAMPLES) or b"")
         refuse_changed(opened.store, index)
     else:
         index, samples = kept_or_found(
@@ -92,19 +93,41 @@ def open_shards(
     return _source(opened.store, index, samples)
 
 
+def hold_masks(data: str | Path, cache: Path | None = None) -> bool:
+    """Return whether shards hold pictures with masks, by their index or by the first of them.
+
+    Raises:
+        BadData: there are none, or the first cannot be used.
+        MissingExtra: something that reads them is not installed.
+    """
+    opened = opened_set(data, cache)
+    content = opened.content or _kept_index(opened.store)
+    if content is not None:
+        return index_in(opened.name, content).masks
+    first = Shard(name=opened.shards[0], split=WHOLE, samples=0, bytes=0)
+    return opened.store.using(first, has_masks if first.name.endswith(".tar") else has_mask_column)
+
+
+def _kept_index(store: Store) -> bytes | None:
+    try:
+        return (store.cache / INDEX).read_bytes()
+    except OSError:
+        return None
+
+
 class ShardSet(NamedTuple):
     """A set of shards before anything in them is looked at.
 
     Attributes:
         name: what an error calls it.
         store: where the shards are, as one version of them.
-        index: the content of the index beside them, or None.
+        content: of the index beside them, or None.
         shards: their names where there is no index.
     """
 
     name: str
     store: Store
-    index: bytes | None
+    content: bytes | None
     shards: tuple[str, ...] = ()
 
 
@@ -198,12 +221,15 @@ def refuse_changed(store: Store, index: Index) -> None:
 
 def checksum(split: Split) -> str:
     """Return the hash of where the pictures of a split lie, which are of their names and labels too."""
-    pictures = split.pictures
-    assert isinstance(pictures, ShardPictures)
-    digest = hashlib.sha256("\0".join(split.classes).encode())
-    samples = pictures.samples
+    assert isinstance(split.pictures, ShardPictures)
+    return hash_of(split.classes, split.pictures.shards, split.pictures.samples)
+
+
+def hash_of(classes: tuple[str, ...], shards: tuple[Shard, ...], samples: Samples) -> str:
+    """Return the hash of where samples lie."""
+    digest = hashlib.sha256("\0".join(classes).encode())
     for column in (samples.shard, samples.offset, samples.length, samples.label, samples.names.letters):
         digest.update(np.ascontiguousarray(column).tobytes())
-    for shard in pictures.shards:
+    for shard in shards:
         digest.update(f"{shard.name}\0{shard.sha256}\0".encode())
     return digest.hexdigest()

@@ -48,7 +48,9 @@ def rows_of(path: Path) -> Rows:
                 if label is None:
                     unlabelled += 1
                 else:
-                    members.append(Member(f"{path.name}/{row}", row, means[number], label))
+                    length = means[number]
+                    place = (row, 1) if columns.mask else (0, 0)
+                    members.append(Member(f"{path.name}/{row}", row, length, label, *place))
                 row += 1
     return Rows(groups, members, unlabelled)
 

@@ -116,7 +116,8 @@ def row_groups(shards: tuple[Shard, ...], samples: Samples) -> Int64[np.ndarray,
     first = np.cumsum(rows) - rows
     ends = np.cumsum([held for shard in shards for held in shard.groups])
     place = first[samples.shard] + samples.offset.astype(np.int64)
-    return np.searchsorted(ends, place, side="right").astype(np.int64)
+    groups: Int64[np.ndarray, " count"] = np.searchsorted(ends, place, side="right").astype(np.int64)
+    return groups
 
 
 def shuffled(shard: np.ndarray, random: np.random.Generator, *, among: int = OPEN) -> np.ndarray:

@@ -20,7 +20,7 @@ def open_task(
     Args:
         data: as the user named them.
         settings: what the user asked for; refused before the data are read where the task has no use for it.
-        tell: told as masks are read how many are done, and of how many.
+        tell: told as masks or shards are looked through how many are done, and of how many.
 
     Raises:
         BadData: the data cannot be used as they are.
@@ -29,7 +29,7 @@ def open_task(
     seed = settings.seed or 0
     if not is_mask_data(data):
         Classification.refuse(settings)
-        pictures = open_data(data, seed=seed)
+        pictures = open_data(data, seed=seed, tell=tell)
         assert isinstance(pictures, Source)
         return Classification(
             source=pictures, preprocess=Preprocess.for_source(pictures, settings.image_size)

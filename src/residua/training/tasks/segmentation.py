@@ -150,7 +150,8 @@ class Segmentation(Task):
         self, tell: Callable[[int, int], None], processes: int = 1, *, every: bool = False
     ) -> "Segmentation":
         limit = memory_limit(processes)
-        return replace(self, source=load_masks(self.source, self.preprocess, memory_limit=limit, tell=tell))
+        source = load_masks(self.source, self.preprocess, memory_limit=limit, every=every, tell=tell)
+        return replace(self, source=source)
 
     def without(self, bad: tuple[BadFile, ...]) -> "Segmentation":
         return replace(self, source=self.source.without(bad))
