@@ -232,6 +232,15 @@ def test_a_broken_mask_of_another_program_is_named_each_time(tmp_path: Path) -> 
         assert len(bad) == 1
 
 
+@pytest.mark.parametrize("pattern", ["../{name}.png", "/tmp/{name}.png", "{name.__class__}.png"])
+def test_predictions_cannot_be_led_out_of_their_folder(pattern: str, tmp_path: Path) -> None:
+    write_mask_shards(open_masks(two_folders(tmp_path / "data")), tmp_path / "out")
+    path = tmp_path / "out" / "masks.json"
+    path.write_text(path.read_text().replace("{name}.png", pattern))
+    with pytest.raises(BadData, match="names files outside of a folder"):
+        open_masks(tmp_path / "out")
+
+
 def test_what_is_said_of_masks_is_not_believed(tmp_path: Path) -> None:
     write_mask_shards(open_masks(two_folders(tmp_path / "data")), tmp_path / "out")
     values = tmp_path / "out" / "masks.safetensors"

@@ -11,7 +11,7 @@ from jaxtyping import Int64, UInt32, UInt64
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from residua.data.masks.encoding import MaskEncoding
+from residua.data.masks.encoding import MOST_CLASSES, MaskEncoding
 from residua.data.masks.pairing import Pair
 from residua.data.masks.rasters import RasterHeader
 from residua.data.masks.scan import Looked
@@ -164,6 +164,8 @@ def _wrong(index: Index, samples: Samples, masks: Masks, table: MaskTable) -> st
     columns = (table.offset, table.length, table.height, table.width, table.sort, table.ends)
     if any(len(column) != count for column in columns) or len(table.value) != len(table.pixels):
         return "its columns are of different lengths"
+    if masks.encoding is not None and not _believable(masks.encoding):
+        return "its encoding has not one value for each class, or names files outside of a folder"
     if int(table.sort.max()) >= len(masks.sorts):
         return "a sample is of a sort that is not there"
     if not ends_within(index.shards, samples.shard, table.offset, table.length):
@@ -172,6 +174,13 @@ def _wrong(index: Index, samples: Samples, masks: Masks, table: MaskTable) -> st
     if int(ends.min()) < 0 or bool((np.diff(ends) < 0).any()) or int(ends[-1]) != len(table.value):
         return "the values do not end where they should"
     return None
+
+
+def _believable(encoding: MaskEncoding) -> bool:
+    """Return whether an encoding can be one of masks in shards: predictions are later written by its pattern."""
+    rest = encoding.pattern.replace("{name}", "")
+    paired = 0 < len(encoding.classes) == len(encoding.values) <= MOST_CLASSES
+    return paired and encoding.kind != "files" and not set(rest) & set("{}/\\\0")
 
 
 def _sort_of(one: Looked) -> Sort:
