@@ -68,7 +68,7 @@ def train(
 
     Args:
         data: "digits" or "scenes", a folder of class folders or of images/ and masks/ (in train/, val/, test/ or not),
-            or a table.
+            a table, or shards of either, here or at a URL.
         settings: what to do; the rest is chosen by the data and the machine, and written down.
         run: path of the run folder, or a bare name under `runs/`; made up from the data if not given.
         skip_bad: leave unreadable pictures out instead of stopping.

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from residua.data import (
+    WHOLE,
     Batches,
     Preprocess,
+    Share,
     Source,
     check,
     describe,
@@ -140,7 +142,7 @@ def test_the_same_pictures_from_a_url(tmp_path: Path) -> None:
     assert here.fingerprint() == there.fingerprint()
 
 
-def batches(source: Source, workers: int) -> Batches:
+def batches(source: Source, workers: int, share: Share = WHOLE) -> Batches:
     return Batches(
         source.splits["train"],
         Preprocess.for_source(source),
@@ -149,7 +151,16 @@ def batches(source: Source, workers: int) -> Batches:
         seed=3,
         shuffle=True,
         workers=workers,
+        share=share,
     )
+
+
+def test_each_sample_once_an_epoch_over_all_ranks(tmp_path: Path) -> None:
+    written(tmp_path / "set.parquet", 60)
+    source = open_shards(tmp_path)
+    ranks = [list(batches(source, 0, Share(rank, 3)).epoch(1)) for rank in range(3)]
+    seen = np.concatenate([batch.indices.numpy() for rank in ranks for batch in rank])
+    assert sorted(seen.tolist()) == list(range(len(source.splits["train"])))
 
 
 def test_an_epoch_goes_on_from_any_batch_with_the_same_bits(tmp_path: Path) -> None:
