@@ -126,6 +126,7 @@ FAULTS: dict[str, Callable[[], Case]] = {
         (batch()[0][:2], batch()[1][:2]),
     ),
     "running statistics broken": lambda: case(edited(lambda m: m[1].running_var.fill_(-1))),
+    "running statistics follow slowly": lambda: case(edited(lambda m: setattr(m[1], "momentum", 3e-4))),
     "in-place layer rewrites a shortcut": lambda: case(seeded(residual, first_in_place=True)),
     "sum of unlike shapes": lambda: case(seeded(residual, one_channel=True)),
     "signal explodes": lambda: case(edited(lambda m: [nn.init.constant_(m[i].bias, 1e6) for i in (1, 4, 7)])),
@@ -150,6 +151,9 @@ HEALTHY: dict[str, Callable[[], Case]] = {
     "plain": case,
     "with an optimiser": lambda: with_optimizer(momentum=0.9, weight_decay=5e-4),
     "residual": lambda: case(seeded(residual)),
+    "statistics that follow within some hundred steps": lambda: case(
+        edited(lambda m: setattr(m[1], "momentum", 0.01))
+    ),
     "without norm": lambda: case(seeded(plain, norm=False)),
     "in place where it harms nobody": lambda: case(edited(lambda m: setattr(m[2], "inplace", True))),
     "a head that begins at zero": lambda: case(edited(lambda m: nn.init.zeros_(m[-1].weight))),

@@ -1,5 +1,6 @@
 """What goes wrong with norms: the mode, the batch, and what they remember."""
 
+import math
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
@@ -9,6 +10,10 @@ FEWEST = 2
 """Values a channel below which its variance over the batch is zero or undefined."""
 FEW = 8
 GAP = 0.5
+LEFT = 0.01
+"""Share of their start that running statistics may still hold when a network is used."""
+LONG = 2_000
+"""Steps that many a training on one's own pictures does not have."""
 SETTLED = 20
 """Batches after which running statistics should be near those of the batch."""
 
@@ -81,4 +86,25 @@ def parting(seen: Observation) -> Iterator[Cause]:
         )
 
 
-RULES = (evaluating, starving, remembering, parting)
+def lagging(seen: Observation) -> Iterator[Cause]:
+    """Find running statistics that will still be those of the start when a short training ends.
+
+    A network then scores by chance in evaluation mode, however well it has learned.
+    """
+    slow = [norm for norm in seen.norms if norm.momentum is not None and 0 < norm.momentum < 0.05]
+    if not slow:
+        return
+    slowest = min(slow, key=lambda norm: norm.momentum or 1.0)
+    assert slowest.momentum is not None
+    needed = math.ceil(math.log(LEFT) / math.log1p(-slowest.momentum)) - (slowest.seen or 0)
+    if needed > 0:
+        yield Cause(
+            name="running statistics follow slowly",
+            evidence=f"with a momentum of {slowest.momentum:g} it takes {needed:,} more steps until they are those of "
+            "the pictures; before that the network scores by chance in evaluation mode, however well it has learned",
+            layer=slowest.name,
+            harm=0.5 if needed > LONG else 0.0,
+        )
+
+
+RULES = (evaluating, starving, remembering, parting, lagging)

@@ -96,6 +96,16 @@ def forget_statistics(patient: Patient) -> str | None:
     return f"begin the running statistics of {len(kept)} norms anew, at momentum 0.1" if kept else None
 
 
+def follow_faster(patient: Patient) -> str | None:
+    """Let running statistics follow at PyTorch's own momentum where they follow more slowly."""
+    slow = [
+        m for m in patient.model.modules() if isinstance(m, _BatchNorm) and m.momentum and m.momentum < 0.1
+    ]
+    for norm in slow:
+        norm.momentum = 0.1
+    return f"let the running statistics of {len(slow)} norms follow at momentum 0.1" if slow else None
+
+
 def group_norms(patient: Patient) -> str | None:
     """Put group norm, which needs no batch, in place of every batch norm."""
     found = [(name, m) for name, m in patient.model.named_modules() if isinstance(m, nn.BatchNorm2d)]

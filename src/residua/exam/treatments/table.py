@@ -8,6 +8,7 @@ from residua.exam.treatments.patient import Treatment
 from residua.exam.treatments.repairs import (
     adopt,
     drop_probabilities,
+    follow_faster,
     forget_statistics,
     give_new_values,
     group_norms,
@@ -38,6 +39,7 @@ TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
     "norm in evaluation mode": (train_mode,),
     "optimiser misses parameters": (adopt,),
     "running statistics broken": (forget_statistics,),
+    "running statistics follow slowly": (follow_faster,),
     "samples collapse": (add_shortcuts, add_traced_shortcuts, rescale, add_norms),
     "saturated units": (rescale, add_norms),
     "sigmoid before a loss that applies one": (drop_probabilities,),
