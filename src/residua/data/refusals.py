@@ -76,6 +76,18 @@ def too_large(pixels: int | None, most: int = LARGEST) -> str:
     return f"its header declares {declared} pixels; at most {most:,} are read"
 
 
+def too_costly(needed: int, memory: int, setting: str) -> str:
+    """Say that a picture takes more memory than is allowed, and how to allow it.
+
+    >>> too_costly(576_000_000, 200_000_000, "MEMORY")
+    'it takes 576 MB to decode and 200 MB are allowed for a file of its size; if you trust it, set MEMORY=576 in the environment'
+    """
+    return (
+        f"it takes {-(-needed // 1_000_000):,} MB to decode and {memory // 1_000_000:,} MB are allowed for a file of its "
+        f"size; if you trust it, set {setting}={-(-needed // 1_000_000)} in the environment"
+    )
+
+
 def _unknown(start: bytes) -> str:
     """Say what a file is that no decoder knows, from its first bytes."""
     if not start:

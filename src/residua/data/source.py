@@ -226,7 +226,7 @@ def _said_of(headers: list[Header], channels: int) -> list[str]:
     """Say how many pictures are read as something else than they are."""
     found = {
         "grey and read as RGB": sum(header.channels == 1 for header in headers) if channels == 3 else 0,
-        "of several frames, the first of them read": sum(header.frames > 1 for header in headers),
+        "of several frames, the first of them read": sum(header.several for header in headers),
         "transparent and laid on white": sum(header.alpha for header in headers),
     }
     return [
