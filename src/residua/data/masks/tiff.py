@@ -1,6 +1,7 @@
 """TIFF files that Pillow does not read: any number of channels, 16 bits a channel, floats, pages as channels."""
 
 import io
+import logging
 import lzma
 import math
 import struct
@@ -18,6 +19,9 @@ from residua.errors import MissingExtra
 Binary = io.BytesIO | io.BufferedReader
 BEGINNINGS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 """The first bytes of a TIFF and of a BigTIFF file, in either byte order."""
+
+# Where nobody listens to it, Python would print what tifffile logs of a damaged file; the refusal says it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 PAGES: Final = 1_000
 """That are read as channels."""
