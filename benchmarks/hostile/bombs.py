@@ -35,7 +35,9 @@ def bombs() -> dict[str, Callable[[], bytes]]:
         "100000-frames.gif": lambda: gif(8, 8, FRAME * 100_000),
         "declares-900-megapixels.bmp": lambda: bmp(30_000, 30_000),
         "declares-1000-megapixels.tif": lambda: tiff({256: 40_000, 257: 25_000, 278: 25_000}),
-        "a-tile-of-3-gigabytes.tif": lambda: tiff({256: 16, 257: 16, 322: 32_768, 323: 32_768}, compression=8),
+        "a-tile-of-3-gigabytes.tif": lambda: tiff(
+            {256: 16, 257: 16, 322: 32_768, 323: 32_768}, compression=8
+        ),
         "tags-over-the-same-bytes.tif": lambda: tags(20_000, 400_000, first=40_000),
         "pages-in-a-circle.tif": circle,
         "100000-pages.tif": pages,
@@ -89,11 +91,13 @@ def segment(marker: int, content: bytes) -> bytes:
 def jpeg(extra: bytes) -> bytes:
     """Return a JPEG with more segments at its beginning."""
     whole = saved("JPEG")
-    return whole[:2] + extra + whole[20:]  # without the segment of JFIF, so that EXIF is asked for the resolution
+    return (
+        whole[:2] + extra + whole[20:]
+    )  # without the segment of JFIF, so that EXIF is asked for the resolution
 
 
 def scans() -> bytes:
-    """Return a progressive JPEG of 16 megapixels whose last scan, in which nothing is left to say, comes 20,000 times."""
+    """Return a progressive JPEG of 16 megapixels whose last scan, which says nothing new, comes 20,000 times."""
     whole = saved("JPEG", Image.new("L", (4_000, 4_000)), progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:last] + whole[last:-2] * 20_000 + whole[-2:]
@@ -110,7 +114,11 @@ def gif(width: int, height: int, extra: bytes = b"") -> bytes:
 
 def bmp(width: int, height: int) -> bytes:
     """Return a BMP in colour of which no row is there."""
-    return b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, *[0] * 6)
+    return (
+        b"BM"
+        + struct.pack("<IHHI", 54, 0, 0, 54)
+        + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, *[0] * 6)
+    )
 
 
 def tiff(given: dict[int, int], *, compression: int = 1) -> bytes:
@@ -129,7 +137,9 @@ def tiff(given: dict[int, int], *, compression: int = 1) -> bytes:
 def circle() -> bytes:
     """Return a TIFF file of five channels whose next page is itself."""
     file = io.BytesIO()
-    tifffile.imwrite(file, np.zeros((8, 8, 5), np.uint16), photometric="minisblack", metadata=None)
+    tifffile.imwrite(
+        file, np.zeros((8, 8, 5), np.uint16), photometric="minisblack", planarconfig="contig", metadata=None
+    )
     content = bytearray(file.getvalue())
     (place,) = struct.unpack_from("<I", content, 4)
     (count,) = struct.unpack_from("<H", content, place)
@@ -152,7 +162,11 @@ def strip() -> bytes:
     """Return a TIFF file of five channels whose one strip unpacks to far more than its pixels."""
     file = io.BytesIO()
     tifffile.imwrite(
-        file, np.zeros((64, 64, 5), np.uint16), photometric="minisblack", compression="zlib", metadata=None
+        file,
+        np.zeros((64, 64, 5), np.uint16),
+        photometric="minisblack",
+        planarconfig="contig",
+        compression="zlib",
     )
     content = bytearray(file.getvalue())
     packed = zlib.compressobj(1)
@@ -166,5 +180,3 @@ def strip() -> bytes:
             value = len(content) if tag == 273 else len(bomb)
             struct.pack_into("<HII", content, entry + 2, 4, 1, value)
     return bytes(content) + bomb
-
-

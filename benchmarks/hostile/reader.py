@@ -1,4 +1,4 @@
-"""A process that reads pictures by every path there is, and says what came of each: an answer, a refusal, or anything else.
+"""A process that reads pictures by every path there is, and says what came of each: an answer, a refusal, or else.
 
     python -m benchmarks.hostile.reader < paths
 

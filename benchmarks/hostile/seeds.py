@@ -41,7 +41,10 @@ def of_pillow() -> Iterator[tuple[str, bytes]]:
         "deep.png": (deep, {}),
         "palette.png": (palette, {"transparency": 3, "bits": 4}),
         "bits.png": (grey.convert("1"), {}),
-        "moving.png": (colour, {"save_all": True, "append_images": [colour.rotate(90), alpha.convert("RGB")]}),
+        "moving.png": (
+            colour,
+            {"save_all": True, "append_images": [colour.rotate(90), alpha.convert("RGB")]},
+        ),
         "palette.gif": (palette, {"comment": b"words", "transparency": 2}),
         "moving.gif": (palette, {"save_all": True, "append_images": [grey.convert("P")], "loop": 0}),
         "colour.bmp": (colour, {}),
@@ -74,15 +77,23 @@ def of_tifffile() -> Iterator[tuple[str, bytes]]:
     random = np.random.default_rng(0)
     many = random.integers(0, 65_536, (HEIGHT, WIDTH, 5), np.uint16)
     write: dict[str, Callable[[io.BytesIO], object]] = {
-        "many.tif": lambda file: tifffile.imwrite(file, many, photometric="minisblack"),
+        "many.tif": lambda file: tifffile.imwrite(
+            file, many, photometric="minisblack", planarconfig="contig"
+        ),
         "planes.tif": lambda file: tifffile.imwrite(
             file, np.moveaxis(many, 2, 0), photometric="minisblack", planarconfig="separate"
         ),
         "tiles.tif": lambda file: tifffile.imwrite(
-            file, many, photometric="minisblack", tile=(16, 16), compression="zlib", predictor=True
+            file,
+            many,
+            photometric="minisblack",
+            planarconfig="contig",
+            tile=(16, 16),
+            compression="zlib",
+            predictor=True,
         ),
         "lzma.tif": lambda file: tifffile.imwrite(
-            file, many, photometric="minisblack", compression="lzma", rowsperstrip=8
+            file, many, photometric="minisblack", planarconfig="contig", compression="lzma", rowsperstrip=8
         ),
         "deep.tif": lambda file: tifffile.imwrite(file, many[:, :, :3], photometric="rgb", byteorder=">"),
         "big.tif": lambda file: tifffile.imwrite(file, many[:, :, 0].astype(np.int32), bigtiff=True),

@@ -1,4 +1,4 @@
-"""Every mode that Pillow decodes to, as 8-bit grey or 8-bit RGB; large pictures in bands, so that little is held twice."""
+"""Every mode that Pillow decodes to, as 8-bit grey or RGB; large pictures in bands, so that little is held twice."""
 
 from collections.abc import Callable, Iterator
 

@@ -79,12 +79,13 @@ def too_large(pixels: int | None, most: int = LARGEST) -> str:
 def too_costly(needed: int, memory: int, setting: str) -> str:
     """Say that a picture takes more memory than is allowed, and how to allow it.
 
-    >>> too_costly(576_000_000, 200_000_000, "MEMORY")
-    'it takes 576 MB to decode and 200 MB are allowed for a file of its size; if you trust it, set MEMORY=576 in the environment'
+    >>> print(too_costly(576_000_000, 200_000_000, "MEMORY").partition("; ")[2])
+    if you trust it, set MEMORY=576 in the environment
     """
+    mega = -(-needed // 1_000_000)
     return (
-        f"it takes {-(-needed // 1_000_000):,} MB to decode and {memory // 1_000_000:,} MB are allowed for a file of its "
-        f"size; if you trust it, set {setting}={-(-needed // 1_000_000)} in the environment"
+        f"it takes {mega:,} MB to decode, and a file of its size may take {memory // 1_000_000:,} MB; "
+        f"if you trust it, set {setting}={mega} in the environment"
     )
 
 

@@ -107,6 +107,4 @@ def _after_blocks(content: bytes | mmap, position: int) -> int:
 
 
 def _junk(count: int) -> str:
-    return (
-        f"damaged: {count:,} bytes of it belong to no part of a picture; at most {JUNK:,} are passed over"
-    )
+    return f"damaged: {count:,} bytes of it belong to no part of a picture; at most {JUNK:,} are passed over"

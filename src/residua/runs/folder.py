@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, final
 import msgspec
 
 from residua.errors import BadRun
-from residua.files import reading, write_text, writing
+from residua.files import NOT_JSON, reading, write_text, writing
 
 RUNS: Final = Path("runs")
 """Where runs are kept that are called by a bare name."""
@@ -236,5 +236,5 @@ def read_json(path: Path, kind: type[Record]) -> Record:
         content = path.read_bytes()
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise BadRun(f"{path} cannot be read: {error}; the file is damaged") from error

@@ -70,7 +70,9 @@ class MaskEncoding:
         classes_of: ClassMap = np.empty(stored.shape, np.uint8)
         odd: list[np.ndarray] = []
         pieces = 1 + stored.size // _PIECE  # a search makes dozens of bytes of each number
-        for rows, made in zip(np.array_split(stored, pieces), np.array_split(classes_of, pieces), strict=True):
+        for rows, made in zip(
+            np.array_split(stored, pieces), np.array_split(classes_of, pieces), strict=True
+        ):
             found = self._found(rows)
             if (unknown := found == _UNKNOWN).any():
                 odd.append(rows[unknown])

@@ -134,7 +134,9 @@ def counted(stored: Stored) -> dict[int, int]:
     {0: 1, 7: 2}
     """
     total: Counter[int] = Counter()
-    for rows in np.array_split(stored, 1 + stored.size // _ROWS):  # either would make 8 bytes or more of each number
+    for rows in np.array_split(
+        stored, 1 + stored.size // _ROWS
+    ):  # either would make 8 bytes or more of each number
         if stored.dtype in (np.uint8, np.uint16):
             counts = np.bincount(rows.ravel(), minlength=1)
             values = np.flatnonzero(counts)

@@ -102,9 +102,7 @@ def _made_of(mode: str) -> int:
     return bytes_of(mode) if mode in _GREY or mode == "P" else 4
 
 
-def read_layers(
-    paths: Sequence[tuple[Path, int]], *, name: str, beside: int = 0
-) -> tuple[Stored, int]:
+def read_layers(paths: Sequence[tuple[Path, int]], *, name: str, beside: int = 0) -> tuple[Stored, int]:
     """Return one mask from a file for each class, and how many pixels are in more than one.
 
     Args:

@@ -106,7 +106,9 @@ def _read(file: Binary, memory: int, *, pixels: bool) -> tuple[Shape, np.ndarray
             return shape, None
         _refuse_packed(file, series)
         try:
-            stored = series.asarray(maxworkers=1).reshape(lengths)  # pictures are read in several threads already
+            stored = series.asarray(maxworkers=1).reshape(
+                lengths
+            )  # pictures are read in several threads already
         except ValueError as error:
             if "imagecodecs" not in str(error):
                 raise
@@ -118,7 +120,7 @@ def _read(file: Binary, memory: int, *, pixels: bool) -> tuple[Shape, np.ndarray
 
 
 def refuse_endless(file: Binary) -> None:
-    """Refuse a TIFF file of very many pages, or one whose pages come back to an earlier one; tifffile reads all of them.
+    """Refuse a TIFF file of very many pages, or one whose pages go in a circle; tifffile would read them all.
 
     Raises:
         UnreadablePicture: it has no end, or that many.

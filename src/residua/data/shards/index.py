@@ -15,6 +15,7 @@ from safetensors.numpy import load, save
 from residua.data.listing import WHOLE
 from residua.data.shards.names import Names
 from residua.errors import BadData
+from residua.files import NOT_JSON
 
 INDEX: Final = "index.json"
 SAMPLES: Final = "samples.safetensors"
@@ -151,7 +152,7 @@ def index_in(where: str, content: bytes) -> Index:
     """
     try:
         index = msgspec.json.decode(content, type=Index)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise BadData(
             f"{INDEX} of {where} is no index of shards: {error}; make it again with `residua shard`"
         ) from error
