@@ -1,11 +1,10 @@
 """Everything that reads what a stranger may have written, each with files to begin from."""
 
 import io
-import tempfile
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -15,7 +14,7 @@ from pyarrow import parquet
 from safetensors.torch import save
 
 from benchmarks.hostile.seeds import seeds
-from residua.data import is_mask_data, read_picture
+from residua.data import Preprocess, is_mask_data, open_source, read_picture
 from residua.data.masks import MaskPreprocess, open_masks, read_raster, read_raster_header
 from residua.data.masks.naming import read_names
 from residua.data.masks.stored import read_mask_file
@@ -25,14 +24,15 @@ from residua.data.shards.names import Names
 from residua.data.source import list_data
 from residua.errors import ResiduaError
 from residua.nets.adapters import read_weights
+from residua.nets.build import build
 from residua.nets.presets import spec
-from residua.nets.spec import Spec
-from residua.runs import Run
-from residua.runs.model import read_card
+from residua.nets.spec import ResNetSpec, Spec
+from residua.runs import Model, Run
+from residua.runs.model import card_of, read_card
 from residua.runs.rows import EpochRow, StepRow, read_rows
-from residua.training import Settings, train
 from residua.training.network import spec_of
-from residua.training.record import mask_record, read_config, read_record
+from residua.training.recipe import Recipe
+from residua.training.record import Config, data_record, mask_record, read_config, read_record
 
 
 class Target(NamedTuple):
@@ -70,11 +70,9 @@ def targets() -> dict[str, Target]:
         "parquet": Target("table.parquet", table, parquets),
         "names": Target("classes.txt", read_names, names),
         "spec": Target("network.json", lambda path: spec_of(str(path)), specs),
-        "config": Target(
-            "config.json", lambda path: read_config(Run(path.parent)), partial(of_run, "config.json")
-        ),
-        "data": Target("data.json", lambda path: read_record(Run(path.parent)), partial(of_run, "data.json")),
-        "card": Target("model.json", read_card, partial(of_run, "model.json")),
+        "config": Target("config.json", lambda path: read_config(Run(path.parent)), configs),
+        "data": Target("data.json", lambda path: read_record(Run(path.parent)), records),
+        "card": Target("model.json", read_card, cards),
         "rows": Target("metrics.jsonl", read_rows, rows),
         "weights": Target("weights.pt", read_weights, weights),
         "index": Target(
@@ -140,16 +138,45 @@ def specs() -> list[bytes]:
     return [msgspec.json.encode(one) for one in known]
 
 
-@cache
-def of_run(name: str) -> list[bytes]:
-    """Return a file of a run of digits, and what a run of scenes writes of its data."""
-    with tempfile.TemporaryDirectory() as folder:
-        run, _ = train("digits", Settings(epochs=1, device="cpu"), run=Path(folder) / "run", exam=False)
-        found = [(run.folder / name).read_bytes()]
-    if name == "data.json":
-        source = open_masks("scenes")
-        found.append(msgspec.json.encode(mask_record(source, "scenes", MaskPreprocess.for_source(source))))
-    return found
+def configs() -> list[bytes]:
+    """Return the config of a run."""
+    recipe = Recipe(**{name: any_of(kind) for name, kind in get_type_hints(Recipe).items()})
+    return [msgspec.json.encode(Config(format=1, config=recipe, chosen={}, network=spec("resnet18")))]
+
+
+def any_of(kind: Any) -> Any:
+    """Return a value of a type that a recipe has.
+
+    >>> any_of(float | None), any_of(Literal["a", "b"]), any_of(int)
+    (None, 'a', 1)
+    """
+    if type(None) in get_args(kind):
+        return None
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    return kind(1)
+
+
+def records() -> list[bytes]:
+    """Return what runs write of their data: of digits, and of scenes with masks."""
+    digits, drawn = open_source("digits"), open_masks("scenes")
+    return [
+        msgspec.json.encode(data_record(digits, "digits", Preprocess.for_source(digits))),
+        msgspec.json.encode(mask_record(drawn, "scenes", MaskPreprocess.for_source(drawn))),
+    ]
+
+
+def cards() -> list[bytes]:
+    """Return the card of a network."""
+    preprocess = Preprocess(size=8, resize=8, channels=3, mean=(0.5,) * 3, std=(0.5,) * 3, read_side=16)
+    network = build(ResNetSpec(depths=(1,), widths=(4,), stem="cifar", stem_width=4, classes=2))
+    return [
+        msgspec.json.encode(
+            card_of(
+                Model(name="a", network=network, classes=("cat", "dog"), preprocess=preprocess), {"top1": 0.5}
+            )
+        )
+    ]
 
 
 def rows() -> list[bytes]:

@@ -222,7 +222,7 @@ def look_at(
             "palette": header.mode == "P",
         }
         digest = hashlib.sha256(repr(picture.shape).encode())
-        digest.update(np.ascontiguousarray(picture))
+        digest.update(np.ascontiguousarray(picture).data)
         return Looked(
             name=split.names[index],
             split=split.name,

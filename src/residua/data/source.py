@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median_low
 from typing import NamedTuple, final
 
+from residua.archives import archive_in
 from residua.data.digits import digit_pictures, digit_splits
 from residua.data.division import divide
 from residua.data.folders import list_folder
@@ -160,6 +161,10 @@ def list_data(path: Path) -> Listing:
             f"{error.filename or path} cannot be looked at: {error.strerror or error}; "
             "change that, or name other data"
         ) from error
+    if archive := archive_in(path):
+        raise BadData(
+            f"{path} is {archive}; nothing was taken out. If you trust it, unpack it yourself and name the folder"
+        )
     raise BadData(f"{path} is a file but no table: give a folder, a .csv, .tsv or .parquet table, or digits")
 
 

@@ -204,7 +204,7 @@ def _look(source: MaskSource, tell: Callable[[int, int], None] | None) -> tuple[
 
 def _hash(pixels: np.ndarray) -> str:
     digest = hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode())
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 

@@ -158,7 +158,7 @@ def _needed(shape: Shape, moved: bool) -> int:
 
 def _piece(page: Any) -> int:
     """Return the bytes of a tile or a strip, which may be larger than the picture."""
-    return math.prod(page.chunks) * (page.dtype.itemsize if page.dtype is not None else 1)
+    return int(math.prod(page.chunks)) * (1 if page.dtype is None else int(page.dtype.itemsize))
 
 
 def _refuse_packed(file: Binary, series: Any) -> None:

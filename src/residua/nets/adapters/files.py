@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from residua.archives import archive_in, hostile_member
 from residua.errors import BadRun
 from residua.seals import sealed
 
@@ -53,6 +55,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def unpickled(path: Path) -> Mapping[str, object]:
     """Return what `torch.save` wrote by name, out of what lies around it; refuse any other Python object."""
     try:
+        if zipfile.is_zipfile(path) and (hostile := hostile_member(path)):  # torch.save writes a zip as well
+            raise BadRun(f"{path} is a zip archive, and {hostile}; nothing of it was read. {ADVICE}")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = CODE.search(str(error))
@@ -61,8 +65,9 @@ def unpickled(path: Path) -> Mapping[str, object]:
         raise BadRun(
             f"{path} would run code to be read ({named[1]}), and was refused; nothing was run. {ADVICE}"
         ) from error
-    except (EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise BadRun(f"{path} is damaged or was not written by torch.save. {ADVICE}") from error
+    except (EOFError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        what = f"is {archive}, and" if (archive := archive_in(path)) else "is damaged or"
+        raise BadRun(f"{path} {what} was not written by torch.save. {ADVICE}") from error
     for key in NESTED:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
