@@ -3,7 +3,7 @@
     scripts/faults fuzz [--seconds 600] [--only NAME ...] [--keep FOLDER]
 
 Each reader has its share of the time, in a process of its own that begins with files that it reads. The coverage is
-that of Python: Residua, Pillow's and tifffile's readers; what Pillow has in C is met, but does not lead. Exit code 1
+that of Python: the readers of Residua, Pillow and tifffile; what Pillow has in C is met, but does not lead. Exit code 1
 when anything but an answer or an error of Residua's own comes out, or one input takes more than 30 s or 2.5 GB; the
 input is kept. Needs atheris: pip install 'residua[fuzz]', on Linux and up to Python 3.13.
 """

@@ -29,8 +29,9 @@ _BYTES: Final = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;1
 """Of a pixel in Pillow, which keeps all other modes in four."""
 _WEBP: Final = 13
 """Bytes of a pixel that libwebp has in its hands beside the picture."""
-_ONE_PAGE: Final = (322, 323, 278)
-"""Of a TIFF file: width and length of its tiles, and the rows of its strips."""
+_TILE: Final = (322, 323)
+_ROWS: Final = 278
+"""Of a TIFF file: width and length of its tiles, and the rows of its strips; without them a strip is the picture."""
 
 
 def allowed(size: int) -> int:
@@ -145,7 +146,8 @@ def decoder_needs(image: Image.Image, declared: int) -> int:
             return 8 * declared  # what a frame is laid on, and the frame before
         case "TIFF":
             tags = image.tag_v2  # type: ignore[attr-defined]  # the TIFF plugin's own
-            width, length, rows = (int(tags.get(tag, 0)) for tag in _ONE_PAGE)
+            width, length = (int(tags.get(tag, 0)) for tag in _TILE)
+            rows = int(tags.get(_ROWS, image.height))
             bits = tags.get(258, (8,))
             deep = sum(map(int, bits)) if isinstance(bits, tuple) else int(bits)
             return max(width * length, image.width * min(rows, image.height)) * max(8, deep) // 8

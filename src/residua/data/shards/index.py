@@ -175,6 +175,8 @@ def _wrong(index: Index, samples: Samples) -> str | None:
             return f"its shard '{shard.name}' would lie outside of its folder"
         if shard.split not in ("train", "val", "test", WHOLE):
             return f"its shard '{shard.name}' belongs to a split '{shard.split}'"
+        if not 0 <= shard.bytes < 2**63:
+            return f"its shard '{shard.name}' has {shard.bytes} bytes"
     count = len(samples)
     columns = (samples.offset, samples.length, samples.label, samples.names)
     if not count or any(len(column) != count for column in columns):

@@ -61,7 +61,8 @@ def unpickled(path: Path) -> Mapping[str, object]:
     except pickle.UnpicklingError as error:
         named = CODE.search(str(error))
         if named is None:
-            raise BadRun(f"{path} is neither safetensors nor written by torch.save. {ADVICE}") from error
+            what = f"is {archive}, and neither" if (archive := archive_in(path)) else "is neither"
+            raise BadRun(f"{path} {what} safetensors nor written by torch.save. {ADVICE}") from error
         raise BadRun(
             f"{path} would run code to be read ({named[1]}), and was refused; nothing was run. {ADVICE}"
         ) from error
