@@ -1,5 +1,6 @@
 """What a picture takes to decode is asked before it is decoded, and is in proportion to its file."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,17 @@ def test_a_jpeg_that_is_reduced_takes_little_unless_it_is_progressive(tmp_path: 
     assert min(read_picture(tmp_path / "baseline.jpg", side=32).shape[:2]) == 32
     with pytest.raises(UnreadablePicture, match="MB to decode"):
         read_picture(tmp_path / "progressive.jpg", side=32)
+
+
+def test_the_coefficients_of_a_jpeg_of_several_scans_count() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE)).save(file, "JPEG")
+    whole = file.getvalue()
+    start = whole.rindex(b"\xff\xda\0\x0c\x03")
+    alone = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0"  # a scan of the first component only
+    with Image.open(io.BytesIO(whole)) as one, Image.open(io.BytesIO(whole[:start] + alone)) as several:
+        assert budget.decoder_needs(one, SIDE**2) == 0
+        assert budget.decoder_needs(several, SIDE**2) == 6 * SIDE**2
 
 
 @pytest.mark.usefixtures("small")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 from typing import Final
 
 from PIL import Image
@@ -140,7 +141,7 @@ def decoder_needs(image: Image.Image, declared: int) -> int:
     match image.format:
         case "WEBP":
             return _WEBP * declared
-        case "JPEG" | "MPO" if "progressive" in image.info:
+        case "JPEG" | "MPO" if not _in_one_scan(image):
             return 2 * len(image.getbands()) * declared  # every coefficient, until the last scan is read
         case "PNG" if getattr(image, "is_animated", False):
             return 8 * declared  # what a frame is laid on, and the frame before
@@ -153,3 +154,19 @@ def decoder_needs(image: Image.Image, declared: int) -> int:
             return max(width * length, image.width * min(rows, image.height)) * max(8, deep) // 8
         case _:
             return 0
+
+
+def _in_one_scan(image: Image.Image) -> bool:
+    """Return whether all components of a JPEG are in its first scan, behind whose header Pillow stops to open it."""
+    if "progressive" in image.info:
+        return False
+    components = len(image.getbands())
+    header = struct.pack(">HB", 6 + 2 * components, components)
+    file: io.BufferedIOBase = image.fp  # type: ignore[attr-defined]  # of every picture that came from a file
+    place = file.tell()
+    if place < 6 + 2 * components:
+        return False
+    file.seek(place - 6 - 2 * components)
+    found = file.read(len(header))
+    file.seek(place)
+    return found == header
