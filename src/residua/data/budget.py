@@ -15,7 +15,7 @@ MEMORY: Final = 200_000_000
 TIMES: Final = 100
 """Or so many times the bytes of its file, where that is more.
 
-A photograph of any size has them: it takes 10 to 60 times its JPEG. A flat picture that is made to exhaust a machine
+A photograph of any size has them: it takes tens of times its JPEG. A flat picture that is made to exhaust a machine
 takes thousands of times its file.
 """
 SETTING: Final = "RESIDUA_PICTURE_MEMORY"
