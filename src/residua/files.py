@@ -4,10 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
+import msgspec
 from safetensors import SafetensorError
 
 from residua.errors import BadRun
+
+NOT_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON of the kind asked for; the last where they are nested too deep."""
 
 
 @contextmanager

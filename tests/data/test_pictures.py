@@ -72,7 +72,7 @@ def test_the_header_says_what_is_odd(folder: Path, odd: list[Odd]) -> None:
     assert {name for name, header in headers.items() if header.bits > 8} == {
         "rgb16.png", "grey16.png", "grey16.tiff", "grey16.pgm", "floats01.tiff",
     }  # fmt: skip
-    assert {name for name, header in headers.items() if header.frames > 1} == {
+    assert {name for name, header in headers.items() if header.several} == {
         "pages.tif", "moving.webp", "moving.png",
     }  # fmt: skip
     assert {name for name, header in headers.items() if header.alpha} == {

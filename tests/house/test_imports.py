@@ -45,7 +45,9 @@ def importers() -> dict[str, set[str]]:
 
 def extras() -> set[str]:
     optional = PROJECT["optional-dependencies"].items()
-    return names([package for extra, packages in optional if extra != "dev" for package in packages])
+    return names(
+        [package for extra, packages in optional if extra not in ("dev", "fuzz") for package in packages]
+    )
 
 
 def test_only_what_is_declared_is_imported() -> None:

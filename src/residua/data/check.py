@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import final
 
+import numpy as np
+
 from residua.data.balance import unbalanced
 from residua.data.division import divide, left_open
 from residua.data.doubles import equal_files
@@ -215,10 +217,12 @@ def look_at(
             "turned by EXIF": header.rotated,
             "transparent": header.alpha,
             "deeper than 8 bits": header.bits > 8,
-            "several frames": header.frames > 1,
+            "several frames": header.several,
             "CMYK": header.mode == "CMYK",
             "palette": header.mode == "P",
         }
+        digest = hashlib.sha256(repr(picture.shape).encode())
+        digest.update(np.ascontiguousarray(picture).data)
         return Looked(
             name=split.names[index],
             split=split.name,
@@ -226,7 +230,7 @@ def look_at(
             size=(header.height, header.width),
             format=header.format,
             odd=tuple(kind for kind, there in kinds.items() if there),
-            pixels=hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest(),
+            pixels=digest.hexdigest(),
         )
 
     def done(count: int) -> None:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import final
@@ -13,10 +14,12 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageFile
 
-from residua.data.colours import eight_bit
+from residua.data.budget import allowed, refuse_costly, size_of
+from residua.data.colours import as_array, eight_bit
 from residua.data.refusals import LARGEST, UnreadablePicture, reason_for, too_large
+from residua.data.tangled import what_is_tangled
 from residua.data.whole import what_is_broken
-from residua.errors import MissingExtra
+from residua.errors import BadInput, MissingExtra
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -39,7 +42,18 @@ Picture = UInt8[
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a picture file says of itself before it is decoded; `height` and `width` are as it is shown."""
+    """What a picture file says of itself before it is decoded.
+
+    Attributes:
+        height: as it is shown.
+        width: as it is shown.
+        format: as Pillow calls it.
+        mode: as Pillow calls it.
+        bits: of one channel.
+        rotated: whether its EXIF block turns it.
+        alpha: whether it may be transparent.
+        several: whether it has more than one frame or page.
+    """
 
     height: int
     width: int
@@ -48,7 +62,7 @@ class Header:
     bits: int
     rotated: bool
     alpha: bool
-    frames: int
+    several: bool
 
     @property
     def channels(self) -> int:
@@ -63,7 +77,7 @@ def read_header(path: Path, *, name: str | None = None) -> Header:
         UnreadablePicture: it cannot be opened, or is no picture.
     """
     with named(name or str(path)), path.open("rb") as file, named(name or str(path), file), quiet():
-        return header_of(opened(file))
+        return header_of(opened(untangled(file)))
 
 
 def read_picture(path: Path, *, side: int | None = None, name: str | None = None) -> Picture:
@@ -79,7 +93,8 @@ def read_picture(path: Path, *, side: int | None = None, name: str | None = None
         name: what an error calls the file, `path` by default.
 
     Raises:
-        UnreadablePicture: the file is missing, truncated, damaged, too large, or no picture.
+        UnreadablePicture: the file is missing, truncated, damaged, too large, takes more memory than `allowed` says,
+            or is no picture.
     """
     return read_whole(path, side=side, name=name)[1]
 
@@ -108,13 +123,22 @@ def decode_picture(
     """
     file = io.BytesIO(content)
     with named(name, file), quiet():
-        if damage := what_is_broken(content):
-            raise UnreadablePicture(name, damage)
+        refuse_broken(content)
         image = opened(file)
         if (pixels := image.width * image.height) > most:
             raise UnreadablePicture(name, too_large(pixels, most))
         header = header_of(image)
-        return header, decoded(image, side)
+        return header, decoded(image, side, allowed(len(content)))
+
+
+def refuse_broken(content: bytes) -> None:
+    """Refuse the bytes of a file whose decoder would not notice that it is cut, or would not come to an end.
+
+    Raises:
+        UnreadablePicture: they are not worth decoding.
+    """
+    if damage := what_is_tangled(content) or what_is_broken(content):
+        raise UnreadablePicture("", damage)
 
 
 @contextmanager
@@ -152,7 +176,7 @@ def named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
         yield
     except UnreadablePicture as refusal:
         raise UnreadablePicture(name, refusal.reason) from refusal.__cause__
-    except MissingExtra:
+    except (MissingExtra, BadInput):  # not of the picture, but of what is installed or set
         raise
     except Exception as error:  # Pillow's decoders raise a dozen types on damaged files
         start = b""
@@ -160,6 +184,19 @@ def named(name: str, file: io.BufferedIOBase | None = None) -> Iterator[None]:
             file.seek(0)
             start = file.read(512)
         raise UnreadablePicture(name, reason_for(error, start)) from error
+
+
+def untangled(file: io.BufferedReader) -> io.BufferedReader:
+    """Return an open file, or refuse it if its header alone would take minutes.
+
+    Raises:
+        UnreadablePicture: it has too many parts.
+    """
+    if size_of(file):  # an empty file cannot be mapped
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            if damage := what_is_tangled(content):
+                raise UnreadablePicture("", damage)
+    return file
 
 
 def opened(file: io.BufferedIOBase, most: int = LARGEST) -> Image.Image:
@@ -185,7 +222,8 @@ def header_of(image: Image.Image) -> Header:
         bits=_bits(image),
         rotated=orientation != 1,
         alpha="A" in image.mode or "transparency" in image.info,
-        frames=getattr(image, "n_frames", 1),  # only the formats that can hold several have it
+        # Not how many: looking for the end of 100,000 pages takes minutes. Formats that hold one only do not say.
+        several=bool(getattr(image, "is_animated", False)),
     )
 
 
@@ -214,17 +252,22 @@ def _bits(image: Image.Image) -> int:
     return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
 
 
-def decoded(image: Image.Image, side: int | None) -> Picture:
-    """Return the pixels of an opened picture as it is shown, in 8 bits; a shorter side above `side` is reduced."""
+def decoded(image: Image.Image, side: int | None, memory: int) -> Picture:
+    """Return the pixels of an opened picture as it is shown, in 8 bits; a shorter side above `side` is reduced.
+
+    Raises:
+        UnreadablePicture: that takes more than `memory` bytes, or it is damaged.
+    """
+    declared = image.width * image.height
     if side is not None and image.format in ("JPEG", "MPO"):
         # The JPEG decoder can skip the finest frequencies: the largest of 1/2, 1/4, 1/8 that stays above `side`.
         scale = side / min(image.size)
         if scale < 1:
             image.draft(None, (int(image.width * scale), int(image.height * scale)))
+    refuse_costly(image, memory, side=side, declared=declared, turned=orientation_of(image) != 1)
     image.load()
-    orientation = orientation_of(
-        image
-    )  # after loading: the TIFF plugin turns the picture itself, and says so
+    # After loading: the TIFF plugin turns the picture itself, and says so.
+    orientation = orientation_of(image)
     image = eight_bit(image)
     if side is not None and min(image.size) > side:
         scale = side / min(image.size)
@@ -232,5 +275,5 @@ def decoded(image: Image.Image, side: int | None) -> Picture:
         image = image.resize(reduced, Image.Resampling.BILINEAR, reducing_gap=2.0)
     if orientation != 1:
         image = image.transpose(TURNS[orientation])
-    pixels = np.asarray(image)
+    pixels = as_array(image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels

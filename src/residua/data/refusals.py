@@ -76,6 +76,19 @@ def too_large(pixels: int | None, most: int = LARGEST) -> str:
     return f"its header declares {declared} pixels; at most {most:,} are read"
 
 
+def too_costly(needed: int, memory: int, setting: str) -> str:
+    """Say that a picture takes more memory than is allowed, and how to allow it.
+
+    >>> print(too_costly(576_000_000, 200_000_000, "MEMORY").partition("; ")[2])
+    if you trust it, set MEMORY=576 in the environment
+    """
+    mega = -(-needed // 1_000_000)
+    return (
+        f"it takes {mega:,} MB to decode, and a file of its size may take {memory // 1_000_000:,} MB; "
+        f"if you trust it, set {setting}={mega} in the environment"
+    )
+
+
 def _unknown(start: bytes) -> str:
     """Say what a file is that no decoder knows, from its first bytes."""
     if not start:

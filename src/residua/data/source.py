@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median_low
 from typing import NamedTuple, final
 
+from residua.archives import archive_in
 from residua.data.digits import digit_pictures, digit_splits
 from residua.data.division import divide
 from residua.data.folders import list_folder
@@ -160,6 +161,10 @@ def list_data(path: Path) -> Listing:
             f"{error.filename or path} cannot be looked at: {error.strerror or error}; "
             "change that, or name other data"
         ) from error
+    if archive := archive_in(path):
+        raise BadData(
+            f"{path} is {archive}; nothing was taken out. If you trust it, unpack it yourself and name the folder"
+        )
     raise BadData(f"{path} is a file but no table: give a folder, a .csv, .tsv or .parquet table, or digits")
 
 
@@ -226,7 +231,7 @@ def _said_of(headers: list[Header], channels: int) -> list[str]:
     """Say how many pictures are read as something else than they are."""
     found = {
         "grey and read as RGB": sum(header.channels == 1 for header in headers) if channels == 3 else 0,
-        "of several frames, the first of them read": sum(header.frames > 1 for header in headers),
+        "of several frames, the first of them read": sum(header.several for header in headers),
         "transparent and laid on white": sum(header.alpha for header in headers),
     }
     return [

@@ -72,7 +72,14 @@ class ArrayPictures(Pictures):
         _, height, width, channels = self.pixels.shape
         mode = "L" if channels == 1 else "RGB"
         return Header(
-            height=height, width=width, format="", mode=mode, bits=8, rotated=False, alpha=False, frames=1
+            height=height,
+            width=width,
+            format="",
+            mode=mode,
+            bits=8,
+            rotated=False,
+            alpha=False,
+            several=False,
         )
 
     def sizes(self) -> list[int]:

@@ -11,6 +11,7 @@ import msgspec
 from residua.data import Preprocess
 from residua.data.masks import MaskPreprocess
 from residua.errors import BadRun
+from residua.files import NOT_JSON
 from residua.runs import ModelCard
 from residua.runs.model import MaskModelCard
 
@@ -109,7 +110,7 @@ def read_card(found: Mapping[str, str], path: Path) -> Card:
         else:
             model = msgspec.convert(kind.model, ModelCard)
         return Card(model=model, precision=kind.precision, inside=kind.inside)
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise BadRun(f"{path} cannot be read: {error}; export it again with this version") from error
 
 

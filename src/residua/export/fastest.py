@@ -10,6 +10,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from residua.archives import archive_in
 from residua.errors import BadRun, MissingExtra, ResiduaError
 from residua.export.bundle import Card, form_of
 from residua.export.job import FOLDER, example, load, read_record
@@ -123,6 +124,10 @@ def folder_of(target: Path) -> Path:
         with reading(folder):
             if (folder / "model.json").is_file():
                 return folder
+    if target.is_file() and (archive := archive_in(target)):
+        raise BadRun(
+            f"{target} is {archive}; nothing was taken out. If you trust it, unpack it yourself and name the folder"
+        )
     raise BadRun(
         f"{target} is neither an exported file nor a run with a model; `residua train` makes a run, and "
         "`residua export RUN` a file"

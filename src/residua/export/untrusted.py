@@ -90,6 +90,7 @@ def refuse_code(path: Path) -> None:
         TypeError,
         AttributeError,
         OSError,
+        RecursionError,
         zipfile.BadZipFile,
     ) as error:
         why = (str(error) or type(error).__name__).splitlines()[0]

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, final
 import msgspec
 
 from residua.errors import BadRun
+from residua.files import NOT_JSON
 from residua.report.mask_folder import Encoding, MaskEvaluation
 from residua.runs import open_run
 
@@ -250,7 +251,7 @@ def _read(path: Path, kind: type[T]) -> T | None:
 def _decode(text: bytes, kind: type[T], path: Path) -> T:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise BadRun(
             f"{path} cannot be read: {error}. Restore it, or move it away, then try again"
         ) from error

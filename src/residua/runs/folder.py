@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar, final
 
 import msgspec
 
+from residua.archives import archive_in
 from residua.errors import BadRun
-from residua.files import reading, write_text, writing
+from residua.files import NOT_JSON, reading, write_text, writing
 
 RUNS: Final = Path("runs")
 """Where runs are kept that are called by a bare name."""
@@ -141,6 +142,10 @@ def open_run(path: str | Path) -> Run:
             if (folder / "config.json").exists():
                 refuse_links_out(folder)
                 return Run(folder)
+    if Path(path).is_file() and (archive := archive_in(Path(path))):
+        raise BadRun(
+            f"{path} is {archive}; nothing was taken out. If you trust it, unpack it yourself and name the folder"
+        )
     known = sorted(found.parent.name for found in RUNS.glob("*/config.json"))
     hint = (
         f"the runs here are {', '.join(known)}"
@@ -236,5 +241,5 @@ def read_json(path: Path, kind: type[Record]) -> Record:
         content = path.read_bytes()
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise BadRun(f"{path} cannot be read: {error}; the file is damaged") from error

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from residua.errors import BadRun
-from residua.files import reading, write_text, writing
+from residua.files import NOT_JSON, reading, write_text, writing
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True, tag="step", tag_field="kind"):
@@ -68,7 +68,7 @@ def read_rows(path: Path) -> list[Row]:
         lines = path.read_bytes().split(b"\n")[:-1]
     try:
         return [msgspec.json.decode(line, type=Row) for line in lines if line]
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise BadRun(f"{path} cannot be read: {error}; a line of it is damaged, take it out") from error
 
 

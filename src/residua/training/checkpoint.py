@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from residua.errors import BadRun
-from residua.files import replacing, writing
+from residua.files import NOT_JSON, replacing, writing
 from residua.seals import BLANK, SEAL, seal, sealed
 from residua.training.distributed import ALONE, Ranks
 from residua.training.state import Progress, State
@@ -116,7 +116,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Progress]:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
         progress = msgspec.json.decode(header["progress"], type=Progress)
-    except (SafetensorError, OSError, KeyError, msgspec.DecodeError) as error:
+    except (SafetensorError, OSError, KeyError, *NOT_JSON) as error:
         raise BadRun(f"{path} cannot be read ({error})") from error
     if not whole and header.get("checksum") != checksum(tensors):
         raise BadRun(f"{path} is damaged: its checksum is not that of its content")

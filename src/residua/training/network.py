@@ -6,7 +6,7 @@ import msgspec
 
 from residua.data import Source
 from residua.errors import BadInput
-from residua.files import reason
+from residua.files import NOT_JSON, reason
 from residua.nets.build import resized
 from residua.nets.network import refuse_misfit
 from residua.nets.presets import spec as spec_named
@@ -31,7 +31,7 @@ def spec_of(model: str) -> Spec:
         found: Spec = msgspec.convert(written.get("spec", written), Spec)
     except OSError as error:
         raise BadInput(f"--model {model} cannot be read: {reason(error)}") from error
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise BadInput(
             f"--model {model} describes no network: {error}; it must hold a spec as JSON, as `model.json` of a run does"
         ) from error

@@ -203,7 +203,9 @@ def _look(source: MaskSource, tell: Callable[[int, int], None] | None) -> tuple[
 
 
 def _hash(pixels: np.ndarray) -> str:
-    return hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode() + pixels.tobytes()).hexdigest()
+    digest = hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def _same(looked: Sequence[_Looked], root: Path | None) -> Iterator[Same]:

@@ -22,6 +22,8 @@ ClassMap = UInt8[np.ndarray, "_ _"]
 """Height × width: the class of each pixel, or `VOID`."""
 
 _UNKNOWN = 256
+_PIECE = 2**20
+"""Pixels whose classes are looked up at a time."""
 _COLOURS: Final = (
     *(0x222222, 0xE6194B, 0x3CB44B, 0x4363D8, 0xFFE119, 0xF58231, 0x911EB4, 0x42D4F4, 0xF032E6, 0xBFEF45),
     *(0xFABED4, 0x469990, 0xDCBEFF, 0x9A6324, 0xFFFAC8, 0x800000, 0xAAFFC3, 0x808000, 0xFFD8B1, 0x000075),
@@ -65,27 +67,37 @@ class MaskEncoding:
         Raises:
             UnreadablePicture: a value that stands for no class and is not void.
         """
-        if stored.dtype == np.uint8:
-            found = _table_of(self)[stored]
-        else:
-            keys, classes = _pairs_of(self)
-            places = np.searchsorted(keys, stored).clip(max=len(keys) - 1)
-            if self.soft:
-                before = (places - 1).clip(min=0)
-                nearer = stored.astype(np.int64) - keys[before] < keys[places] - stored.astype(np.int64)
-                places = np.where(nearer, before, places)
-                found = classes[places]
-            else:
-                found = np.where(keys[places] == stored, classes[places], _UNKNOWN)
-        if (found == _UNKNOWN).any():
-            odd = stored[found == _UNKNOWN]
+        classes_of: ClassMap = np.empty(stored.shape, np.uint8)
+        odd: list[np.ndarray] = []
+        pieces = 1 + stored.size // _PIECE  # a search makes dozens of bytes of each number
+        for rows, made in zip(
+            np.array_split(stored, pieces), np.array_split(classes_of, pieces), strict=True
+        ):
+            found = self._found(rows)
+            if (unknown := found == _UNKNOWN).any():
+                odd.append(rows[unknown])
+            made[:] = found.astype(np.uint8)
+        if odd:
             raise UnreadablePicture(
                 "",
-                f"{odd.size:,} of its pixels have {self.said(int(odd.flat[0]))}, which stands for no class; "
+                f"{sum(map(len, odd)):,} of its pixels have {self.said(int(odd[0][0]))}, which stands for no class; "
                 "name it as void, or the class that it is",
             )
-        classes_of: ClassMap = found.astype(np.uint8)
         return classes_of
+
+    def _found(self, stored: Stored) -> np.ndarray:
+        """Return the class of each pixel, or `_UNKNOWN`."""
+        if stored.dtype == np.uint8:
+            found: np.ndarray = _table_of(self)[stored]
+            return found
+        keys, classes = _pairs_of(self)
+        places = np.searchsorted(keys, stored).clip(max=len(keys) - 1)
+        if not self.soft:
+            return np.where(keys[places] == stored, classes[places], _UNKNOWN)
+        before = (places - 1).clip(min=0)
+        nearer = stored.astype(np.int64) - keys[before] < keys[places] - stored.astype(np.int64)
+        nearest: np.ndarray = classes[np.where(nearer, before, places)]
+        return nearest
 
     def encode(self, classes: ClassMap) -> Image.Image:
         """Return the mask file of a class map, as an image to be saved; see `save` for a file of each class.

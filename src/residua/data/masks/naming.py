@@ -35,7 +35,7 @@ VOID_NAMES: Final = frozenset(
     }
 )
 """Names that say of a class that it is none."""
-_NUMBER = re.compile(r"[+-]?\d+$")
+_NUMBER = re.compile(r"[+-]?\d{1,10}$")  # as many digits as 32 bits need
 _HEX = re.compile(r"#?([0-9a-fA-F]{6})$")
 
 
@@ -127,6 +127,8 @@ def read_names(path: Path) -> ClassNames:
             f"{path} has lines with {' and '.join(map(str, sorted(lengths)))} numbers; give every class its name "
             "alone, its value (0 sky), or its red, green and blue (128 128 128 sky)"
         )
+    if lengths == {3} and not all(0 <= number < 256 for _, numbers in parsed for number in numbers):
+        raise BadData(f"{path} has a colour outside of 0 to 255; red, green and blue have 8 bits each")
     values = tuple(_value(numbers) for _, numbers in parsed) if lengths != {0} else ()
     return ClassNames(names=names, values=values, colours=lengths == {3}, where=path.name)
 
@@ -144,7 +146,9 @@ def value_of(text: str) -> int:
     if text.strip().startswith("#") and (colour := _HEX.match(text.strip())):
         return int(colour[1], 16)
     if len(parts) in (1, 3) and all(map(_NUMBER.match, parts)):
-        return _value([int(part) for part in parts])
+        numbers = [int(part) for part in parts]
+        if len(numbers) == 1 or all(0 <= number < 256 for number in numbers):
+            return _value(numbers)
     raise BadInput(f"'{text}' is no value of a mask: give a number (255) or a colour (#ff00ff)")
 
 

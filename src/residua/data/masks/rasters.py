@@ -9,10 +9,21 @@ import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
 from PIL import Image
 
+from residua.data.budget import allowed, refuse_costly, size_of
+from residua.data.colours import as_array
 from residua.data.masks.tiff import BEGINNINGS, Binary, read_tiff, shape_of_tiff
-from residua.data.pictures import TURNS, decoded, header_of, named, opened, orientation_of, quiet
+from residua.data.pictures import (
+    TURNS,
+    decoded,
+    header_of,
+    named,
+    opened,
+    orientation_of,
+    quiet,
+    refuse_broken,
+    untangled,
+)
 from residua.data.refusals import LARGEST_RASTER, UnreadablePicture
-from residua.data.whole import what_is_broken
 
 _SIXTEEN = ("I;16", "I;16B", "I;16L", "I;16N")
 _SIMPLE = frozenset({"1", "L", "P", "RGB", "CMYK", *_SIXTEEN})
@@ -44,6 +55,8 @@ def read_raster_header(path: Path, *, name: str | None = None) -> RasterHeader:
     """
     name = name or str(path)
     with named(name), path.open("rb") as file:
+        with named(name, file):
+            untangled(file)
         return raster_header(file, name=name)
 
 
@@ -55,9 +68,10 @@ def raster_header(file: Binary, *, name: str) -> RasterHeader:
         MissingExtra: it is a TIFF file of a kind that needs tifffile, and there is none.
     """
     with named(name, file), quiet():
+        memory = allowed(size_of(file))
         if (image := _in_pillow(file)) is None:
             file.seek(0)
-            found = shape_of_tiff(file)
+            found = shape_of_tiff(file, memory)
             return RasterHeader(
                 height=found.height,
                 width=found.width,
@@ -65,6 +79,7 @@ def raster_header(file: Binary, *, name: str) -> RasterHeader:
                 bits=8 * found.kind.itemsize,
                 format="TIFF",
             )
+        refuse_costly(image, memory)  # here already: its mask is to be read next, and may be as large
         header = header_of(image)
         return RasterHeader(
             height=header.height,
@@ -87,7 +102,8 @@ def read_raster(path: Path, *, name: str | None = None) -> Raster:
         name: what an error calls the file, `path` by default.
 
     Raises:
-        UnreadablePicture: the file is missing, truncated, damaged, too large, or no picture.
+        UnreadablePicture: the file is missing, truncated, damaged, too large, takes more memory than `allowed` says,
+            or is no picture.
         MissingExtra: it is a TIFF file of a kind that needs tifffile, and there is none.
     """
     name = name or str(path)
@@ -105,12 +121,12 @@ def decode_raster(content: bytes, *, name: str) -> Raster:
     """
     file = io.BytesIO(content)
     with named(name, file), quiet():
-        if damage := what_is_broken(content):
-            raise UnreadablePicture(name, damage)
+        refuse_broken(content)
+        memory = allowed(len(content))
         if (image := _in_pillow(file)) is None:
             file.seek(0)
-            return _of_known_kind(read_tiff(file))
-        return _sixteen_bit(image) if _is_deep(image) else decoded(image, None)
+            return _of_known_kind(read_tiff(file, memory))
+        return _sixteen_bit(image, memory) if _is_deep(image) else decoded(image, None, memory)
 
 
 def _in_pillow(file: Binary) -> Image.Image | None:
@@ -130,19 +146,20 @@ def _in_pillow(file: Binary) -> Image.Image | None:
         return None
     header = header_of(image)
     whole = header.bits <= 8 or image.mode in _SIXTEEN
-    return image if image.mode in _SIMPLE and whole and header.frames == 1 else None
+    return image if image.mode in _SIMPLE and whole and not header.several else None
 
 
 def _is_deep(image: Image.Image) -> bool:
     return image.mode in _SIXTEEN or (image.mode == "I" and image.format == "PNG")
 
 
-def _sixteen_bit(image: Image.Image) -> Raster:
+def _sixteen_bit(image: Image.Image, memory: int) -> Raster:
+    refuse_costly(image, memory, turned=orientation_of(image) != 1)
     image.load()
     orientation = orientation_of(image)
     if orientation != 1:
         image = image.transpose(TURNS[orientation])
-    return np.asarray(image).astype(np.uint16)[:, :, None]
+    return as_array(image).astype(np.uint16, copy=False)[:, :, None]
 
 
 def _of_known_kind(stored: np.ndarray) -> Raster:

@@ -15,6 +15,9 @@ from residua.data.refusals import UnreadablePicture
 from residua.data.source import BadFile
 from residua.data.threads import in_threads
 
+_ROWS = 2**22
+"""Numbers that are counted at a time."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +80,11 @@ def look_at(root: Path, pair: Pair, layers: Sequence[str]) -> Looked:
         UnreadablePicture: a file cannot be read, or the mask is not of the size of its picture.
     """
     header = read_raster_header(root / pair.image, name=pair.image)
+    beside = (root / pair.image).stat().st_size
     if pair.labels:
-        stored, doubled = read_layers(numbered(root, pair, layers), name=pair.image)
+        stored, doubled = read_layers(numbered(root, pair, layers), name=pair.image, beside=beside)
         return looked_at(pair, header, MaskFile(stored, "files", "L"), doubled)
-    return looked_at(pair, header, read_mask_file(root / pair.masks[0], name=pair.masks[0]))
+    return looked_at(pair, header, read_mask_file(root / pair.masks[0], name=pair.masks[0], beside=beside))
 
 
 def looked_at(pair: Pair, header: RasterHeader, mask: MaskFile, doubled: int = 0) -> Looked:
@@ -129,12 +133,18 @@ def counted(stored: Stored) -> dict[int, int]:
     >>> counted(np.array([[0, 7, 7]], np.uint8))
     {0: 1, 7: 2}
     """
-    if stored.dtype in (np.uint8, np.uint16):
-        counts = np.bincount(stored.ravel(), minlength=1)
-        present = np.flatnonzero(counts)
-        return dict(zip(present.tolist(), counts[present].tolist(), strict=True))
-    values, counts = np.unique(stored, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+    total: Counter[int] = Counter()
+    for rows in np.array_split(
+        stored, 1 + stored.size // _ROWS
+    ):  # either would make 8 bytes or more of each number
+        if stored.dtype in (np.uint8, np.uint16):
+            counts = np.bincount(rows.ravel(), minlength=1)
+            values = np.flatnonzero(counts)
+            counts = counts[values]
+        else:
+            values, counts = np.unique(rows, return_counts=True)
+        total.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return dict(sorted(total.items()))
 
 
 def summed(looked: Sequence[Looked]) -> Counter[int]:

@@ -99,9 +99,11 @@ class FilePairs(Pairs):
     def stored(self, index: int) -> Stored:
         """Return the mask of pair `index` as it is stored; where each class has a file, the numbers of their layers."""
         pair = self.pairs[index]
+        beside = _size(self.root / pair.image)
         if pair.labels:
-            return read_layers(numbered(self.root, pair, self.encoding.layers), name=pair.image)[0]
-        return read_mask_file(self.root / pair.masks[0], name=pair.masks[0]).stored
+            files = numbered(self.root, pair, self.encoding.layers)
+            return read_layers(files, name=pair.image, beside=beside)[0]
+        return read_mask_file(self.root / pair.masks[0], name=pair.masks[0], beside=beside).stored
 
     def named(self) -> tuple[Pair, ...]:
         return self.pairs

@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Integer
 from PIL import Image
 
+from residua.data.budget import allowed, bytes_of, decoder_needs, refuse_more
+from residua.data.colours import as_array, bands
 from residua.data.masks.tiff import BEGINNINGS, read_tiff
-from residua.data.pictures import named, opened, quiet
+from residua.data.pictures import named, opened, quiet, refuse_broken
 from residua.data.refusals import LARGEST_RASTER, UnreadablePicture
-from residua.data.whole import what_is_broken
 
 Kind = Literal["values", "palette", "colours", "files"]
 """Numbers, numbers with a table of colours, colours, or one file for each class."""
@@ -44,8 +45,13 @@ class MaskFile(NamedTuple):
     lossy: bool = False
 
 
-def read_mask_file(path: Path, *, name: str | None = None) -> MaskFile:
+def read_mask_file(path: Path, *, name: str | None = None, beside: int = 0) -> MaskFile:
     """Return the mask at `path` without any change to its numbers.
+
+    Args:
+        path: the file.
+        name: what an error calls the file, `path` by default.
+        beside: bytes of the file of its picture: a mask is flat and small, and may take as much as the two together.
 
     Raises:
         UnreadablePicture: it is missing or damaged, or holds no whole numbers.
@@ -54,11 +60,16 @@ def read_mask_file(path: Path, *, name: str | None = None) -> MaskFile:
     name = name or str(path)
     with named(name):
         content = path.read_bytes()
-    return decode_mask(content, name=name)
+    return decode_mask(content, name=name, beside=beside)
 
 
-def decode_mask(content: bytes, *, name: str) -> MaskFile:
+def decode_mask(content: bytes, *, name: str, beside: int = 0) -> MaskFile:
     """Return the mask in the bytes of a file, without any change to its numbers.
+
+    Args:
+        content: of the file.
+        name: what an error calls it.
+        beside: bytes of the file of its picture.
 
     Raises:
         UnreadablePicture: it is damaged, or holds no whole numbers.
@@ -66,28 +77,38 @@ def decode_mask(content: bytes, *, name: str) -> MaskFile:
     """
     file = io.BytesIO(content)
     with named(name, file), quiet():
-        if damage := what_is_broken(content):
-            raise UnreadablePicture(name, damage)
+        refuse_broken(content)
+        memory = allowed(len(content) + beside)
         try:
             image = opened(file, LARGEST_RASTER)
+            pixels = image.width * image.height
+            refuse_more(
+                pixels * (bytes_of(image.mode) + _made_of(image.mode)) + decoder_needs(image, pixels), memory
+            )
             image.load()
         except (OSError, SyntaxError, KeyError, ValueError):
             if content[:4] not in BEGINNINGS:
                 raise
             file.seek(0)
-            return _of_tiff(read_tiff(file))
+            return _of_tiff(read_tiff(file, memory))
         if image.format == "TIFF" and image.mode in ("I", "F"):
             file.seek(0)  # Pillow reads unsigned 32-bit numbers as signed ones
-            return _of_tiff(read_tiff(file))
+            return _of_tiff(read_tiff(file, memory))
         return _of_image(image)
 
 
-def read_layers(paths: Sequence[tuple[Path, int]], *, name: str) -> tuple[Stored, int]:
+def _made_of(mode: str) -> int:
+    """Return the bytes of a pixel in what `_of_image` makes: a number as it is stored, or a colour as one number."""
+    return bytes_of(mode) if mode in _GREY or mode == "P" else 4
+
+
+def read_layers(paths: Sequence[tuple[Path, int]], *, name: str, beside: int = 0) -> tuple[Stored, int]:
     """Return one mask from a file for each class, and how many pixels are in more than one.
 
     Args:
         paths: the files, each with the number that its pixels get; where two overlap the later one wins.
         name: what an error calls them.
+        beside: bytes of the file of their picture.
 
     Raises:
         UnreadablePicture: one cannot be read, or they are of different sizes.
@@ -95,14 +116,14 @@ def read_layers(paths: Sequence[tuple[Path, int]], *, name: str) -> tuple[Stored
     merged: np.ndarray | None = None
     doubled = 0
     for path, number in paths:
-        inside = covered(read_mask_file(path, name=f"{name} ({path.name})"))
+        inside = covered(read_mask_file(path, name=f"{name} ({path.name})", beside=beside))
         if merged is None:
             merged = np.zeros(inside.shape, np.int32)
         if inside.shape != merged.shape:
             raise UnreadablePicture(
                 name, f"{path.name} is {size_of(inside)} and {paths[0][0].name} is {size_of(merged)}"
             )
-        doubled += int((merged[inside] > 0).sum())
+        doubled += int(np.count_nonzero(inside & (merged > 0)))
         merged[inside] = number
     if merged is None:
         raise UnreadablePicture(name, "it has no file of any class")
@@ -113,7 +134,7 @@ def covered(mask: MaskFile) -> np.ndarray:
     """Return which pixels the mask of one class covers: those above half of its largest value."""
     if mask.lossy:
         return mask.stored > (0x7F7F7F if mask.kind == "colours" else 127)
-    inside: np.ndarray = 2 * mask.stored.astype(np.int64) > int(mask.stored.max(initial=0))
+    inside: np.ndarray = mask.stored > int(mask.stored.max(initial=0)) // 2
     return inside
 
 
@@ -150,19 +171,25 @@ def _of_image(image: Image.Image) -> MaskFile:
     lossy = image.format in _LOSSY
     if image.mode == "P":
         palette = image.getpalette("RGB") or []
-        return MaskFile(np.asarray(image), "palette", "P", tuple(palette), lossy)
+        return MaskFile(as_array(image), "palette", "P", tuple(palette), lossy)
     if image.mode in _GREY:
         channel = image.getchannel(0) if image.mode == "LA" else image
-        stored = np.asarray(channel)
+        stored = as_array(channel)
         if image.mode == "1":
             stored = stored.astype(np.uint8)
         elif _GREY[image.mode] == "I;16" or (image.mode == "I" and image.format == "PNG"):
-            return MaskFile(stored.astype(np.uint16), "values", "I;16", (), lossy)
+            return MaskFile(stored.astype(np.uint16, copy=False), "values", "I;16", (), lossy)
         return MaskFile(stored, "values", _GREY[image.mode], (), lossy)
-    colours = np.asarray(image.convert("RGB"))
-    if lossy and int((colours.max(axis=2) - colours.min(axis=2)).max(initial=0)) <= _NOISE:
-        return MaskFile(np.asarray(image.convert("L")), "values", "L", (), lossy)
-    return MaskFile(packed(colours), "colours", "RGB", (), lossy)
+    if lossy and all(_nearly_grey(np.asarray(band.convert("RGB"))) for _, band in bands(image)):
+        return MaskFile(as_array(image.convert("L")), "values", "L", (), lossy)
+    stored = np.empty((image.height, image.width), np.int32)
+    for top, band in bands(image):
+        stored[top : top + band.height] = packed(np.asarray(band.convert("RGB")))
+    return MaskFile(stored, "colours", "RGB", (), lossy)
+
+
+def _nearly_grey(colours: np.ndarray) -> bool:
+    return int((colours.max(axis=2) - colours.min(axis=2)).max(initial=0)) <= _NOISE
 
 
 def _of_tiff(pixels: np.ndarray) -> MaskFile:

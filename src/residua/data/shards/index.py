@@ -15,6 +15,7 @@ from safetensors.numpy import load, save
 from residua.data.listing import WHOLE
 from residua.data.shards.names import Names
 from residua.errors import BadData
+from residua.files import NOT_JSON
 
 INDEX: Final = "index.json"
 SAMPLES: Final = "samples.safetensors"
@@ -151,7 +152,7 @@ def index_in(where: str, content: bytes) -> Index:
     """
     try:
         index = msgspec.json.decode(content, type=Index)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise BadData(
             f"{INDEX} of {where} is no index of shards: {error}; make it again with `residua shard`"
         ) from error
@@ -174,6 +175,8 @@ def _wrong(index: Index, samples: Samples) -> str | None:
             return f"its shard '{shard.name}' would lie outside of its folder"
         if shard.split not in ("train", "val", "test", WHOLE):
             return f"its shard '{shard.name}' belongs to a split '{shard.split}'"
+        if not 0 <= shard.bytes < 2**63:
+            return f"its shard '{shard.name}' has {shard.bytes} bytes"
     count = len(samples)
     columns = (samples.offset, samples.length, samples.label, samples.names)
     if not count or any(len(column) != count for column in columns):

@@ -2,6 +2,8 @@
 
 import pickle
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from residua.archives import archive_in, hostile_member
 from residua.errors import BadRun
 from residua.seals import sealed
 
@@ -53,16 +56,24 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def unpickled(path: Path) -> Mapping[str, object]:
     """Return what `torch.save` wrote by name, out of what lies around it; refuse any other Python object."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        if zipfile.is_zipfile(path) and (hostile := hostile_member(path)):  # torch.save writes a zip as well
+            raise BadRun(f"{path} is a zip archive, and {hostile}; nothing of it was read. {ADVICE}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old protocols and the like; what matters is in a refusal
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (BadRun, OSError):
+        raise
     except pickle.UnpicklingError as error:
         named = CODE.search(str(error))
         if named is None:
-            raise BadRun(f"{path} is neither safetensors nor written by torch.save. {ADVICE}") from error
+            what = f"is {archive}, and neither" if (archive := archive_in(path)) else "is neither"
+            raise BadRun(f"{path} {what} safetensors nor written by torch.save. {ADVICE}") from error
         raise BadRun(
             f"{path} would run code to be read ({named[1]}), and was refused; nothing was run. {ADVICE}"
         ) from error
-    except (EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise BadRun(f"{path} is damaged or was not written by torch.save. {ADVICE}") from error
+    except Exception as error:  # torch.load raises a dozen types on damaged files
+        what = f"is {archive}, and" if (archive := archive_in(path)) else "is damaged or"
+        raise BadRun(f"{path} {what} was not written by torch.save. {ADVICE}") from error
     for key in NESTED:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -1,11 +1,13 @@
 """Weights from the Hugging Face Hub: fetched once, kept in its own cache, read without running anything."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
+
+import msgspec
 
 from residua.errors import BadInput, BadRun, MissingExtra
+from residua.files import NOT_JSON
 
 PREFIX: Final = "hf:"
 NAMES: Final = ("model.safetensors", "pytorch_model.bin")  # the safe form first
@@ -48,16 +50,35 @@ def fetch(name: str, *, endpoint: str | None = None) -> Fetched:
     if path is None:
         raise BadRun(f"{name} holds neither {NAMES[0]} nor {NAMES[1]}, so it has no weights to begin with")
     config = one_file(name, CONFIG, endpoint)
-    said: dict[str, Any] = json.loads(config.read_text(encoding="utf-8")) if config else {}
-    pretrained = said.get("pretrained_cfg") or {}
-    mean, std = pretrained.get("mean"), pretrained.get("std")
+    try:
+        said = msgspec.json.decode(config.read_bytes(), type=_Config) if config else _Config()
+    except NOT_JSON as error:
+        raise BadRun(
+            f"{CONFIG} of {name} cannot be read: {error}; take the weights alone, as a file"
+        ) from error
+    pretrained = said.pretrained_cfg or _Pretrained()
     return Fetched(
         path=path,
-        architecture=said.get("architecture"),
-        mean=tuple(mean) if mean else None,
-        std=tuple(std) if std else None,
-        licence=pretrained.get("license"),
+        architecture=said.architecture,
+        mean=pretrained.mean or None,
+        std=pretrained.std or None,
+        licence=pretrained.license,
     )
+
+
+class _Pretrained(msgspec.Struct):
+    """What timm writes of the pictures that a network was trained on."""
+
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    license: str | None = None
+
+
+class _Config(msgspec.Struct):
+    """What is read of the configuration of a repository."""
+
+    architecture: str | None = None
+    pretrained_cfg: _Pretrained | None = None
 
 
 def one_file(name: str, file: str, endpoint: str | None) -> Path | None:

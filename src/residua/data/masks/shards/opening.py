@@ -153,7 +153,7 @@ def _look(store: Store, shard: Shard, member: Member) -> Looked:
     place = Place(member.mask_offset, member.mask_length)
     mask = content_of(store, shard, place, name=pair.masks[0], column="mask")
     header = raster_header(io.BytesIO(picture), name=name)
-    return looked_at(pair, header, decode_mask(mask, name=pair.masks[0]))
+    return looked_at(pair, header, decode_mask(mask, name=pair.masks[0], beside=len(picture)))
 
 
 def _index(name: str, shards: Sequence[Shard], looked: Sequence[Looked]) -> Index:

@@ -47,7 +47,9 @@ class ShardPairs(Pairs):
         content, mask = self.contents(index)
         picture = with_channels_of(decode_raster(content, name=name), self.channels, name)
         named = f"the mask of {name}"
-        classes = decoded_mask(self.encoding, decode_mask(mask, name=named).stored, named)
+        classes = decoded_mask(
+            self.encoding, decode_mask(mask, name=named, beside=len(content)).stored, named
+        )
         return fitting(picture, classes, Pair(name, (named,)), scale)
 
     def contents(self, index: int) -> tuple[bytes, bytes]:

@@ -19,6 +19,7 @@ from residua.data.masks.stored import Kind
 from residua.data.shards.index import Index, Samples, ends_within
 from residua.data.source import BadFile
 from residua.errors import BadData
+from residua.files import NOT_JSON
 
 MASKS: Final = "masks.json"
 VALUES: Final = "masks.safetensors"
@@ -140,7 +141,7 @@ def decode_masks(
     again = "make the shards again with `residua shard`"
     try:
         masks = msgspec.json.decode(read(MASKS) or b"", type=Masks)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise BadData(f"{MASKS} of {where} says nothing of masks: {error}; {again}") from error
     held = read(VALUES) or b""
     if hashlib.sha256(held).hexdigest() != masks.values or masks.samples != index.samples:

@@ -94,7 +94,9 @@ def _samples(name: str, split: MaskSplit, looked: list[Looked]) -> Iterator[Samp
             content = file_bytes(pairs.root / pair.image, pair.image)
             mask = _mask(pairs, index)
             header = raster_header(io.BytesIO(content), name=pair.image)
-            seen = looked_at(Pair(pair.image, (mask[0],)), header, decode_mask(mask[1], name=mask[0]))
+            seen = looked_at(
+                Pair(pair.image, (mask[0],)), header, decode_mask(mask[1], name=mask[0], beside=len(content))
+            )
         except UnreadablePicture as refusal:
             yield BadFile(pair.image, refusal.reason)
         else:
