@@ -10,7 +10,8 @@ ResiduaError            a mistake that its message explains: what was given, the
   WillNotTrain          a training that the exam is sure will come to nothing
   Diverged              a loss that is no longer finite
   Interrupted           a run that was asked to stop and saved itself first
-  LostProcess           another process of the same training that is gone
+  LostProcess           another process of the same training, or one that reads for it, that is gone
+  OutOfMemory           a step that does not fit in memory
   SaidElsewhere         what another process of the same training says already
   MissingExtra          an optional package that is not installed
 """
@@ -74,7 +75,11 @@ class Interrupted(ResiduaError):
 
 
 class LostProcess(ResiduaError):
-    """Another process of the same training that is gone or does not answer."""
+    """Another process of the same training, or one that reads for it, that is gone or does not answer."""
+
+
+class OutOfMemory(ResiduaError):
+    """A step that does not fit in memory; the message says what does."""
 
 
 class SaidElsewhere(ResiduaError):
