@@ -86,5 +86,22 @@ class SaidElsewhere(ResiduaError):
     """What ended a training in all of its processes, and is said by one of them; the others are silent."""
 
 
+SHORTAGE = ("can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc")
+"""What is said where there is no more memory: by PyTorch for a CPU and for a GPU, and by libraries in C++."""
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether an error is of memory that could not be had.
+
+    >>> is_shortage(MemoryError()), is_shortage(RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."))
+    (True, True)
+    >>> is_shortage(RuntimeError("the shapes differ"))
+    False
+    """
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in SHORTAGE)
+    )
+
+
 class MissingExtra(ResiduaError, ImportError):
     """An optional package that is not installed."""

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import active_children
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar, final
 
@@ -74,12 +75,20 @@ def read_in_order(
         for answer in batches:
             yield answered(answer)
             done += 1
-    except (RuntimeError, OSError, EOFError) as error:  # the last two where it was to hand over what it had read
-        if not any(reader.exitcode for reader in readers):
+    except (
+        RuntimeError,
+        OSError,
+        EOFError,
+    ) as error:  # the last two where it was to hand over what it had read
+        gone = wait([reader.sentinel for reader in readers], timeout=1)  # it is missed before it has ended
+        ended = [reader for reader in readers if reader.sentinel in gone]
+        for reader in ended:
+            reader.join(1)
+        if not any(reader.exitcode for reader in ended):
             raise
         near = ", ".join(names[index] for index in rows[min(done, len(rows) - 1)][:5])
         raise LostProcess(
-            f"a process that reads pictures {ending(readers)}, near these: {near}, ...; fewer of them take less "
+            f"a process that reads pictures {ending(ended)}, near these: {near}, ...; fewer of them take less "
             "memory (--workers 1), and `residua check` looks for a picture that does it"
         ) from error
 

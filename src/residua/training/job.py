@@ -28,7 +28,7 @@ from residua.training.loop import Show, fit, write
 from residua.training.mask_evaluation import MaskEvaluation
 from residua.training.plan import Tell, make_plan, readable
 from residua.training.processor import keep_memory, open_device
-from residua.training.recipe import WAIT, Recipe, Settings
+from residua.training.recipe import WAIT, Memory, Recipe, Settings, refuse_nonsense
 from residua.training.record import located, read_config, read_record, whereabouts
 from residua.training.seed import seed_everything
 from residua.training.state import State
@@ -128,6 +128,8 @@ def resume(
     *,
     data: str | Path | None = None,
     device: str | None = None,
+    memory: Memory | None = None,
+    workers: int | None = None,
     tell: Tell = silent,
     announce: Announce = silent,
     show: Show = silent,
@@ -138,6 +140,8 @@ def resume(
         run: its folder, or its bare name under `runs/`.
         data: where the data is now, if it has moved.
         device: to go on with, if it is not the one that the run began on.
+        memory: what is kept for the gradient from here on, if it is not what was.
+        workers: processes that read pictures from here on, if they are not as many as before.
         tell: told what is being done before and after the training itself.
         announce: told what is going to be done.
         show: told every row as it is measured.
@@ -145,7 +149,7 @@ def resume(
     Raises:
         BadRun: there is no such run, or none of its checkpoints is whole.
         BadData: the data has changed.
-        BadInput: the device is not here.
+        BadInput: the device is not here, or a setting makes no sense.
     """
     keep_memory()
     with joined(device, timeout=waiting(run)) as ranks:
@@ -153,7 +157,7 @@ def resume(
         with ranks.agreeing():
             folder = open_run(run)
             config, record = read_config(folder), read_record(folder)
-            recipe = config.config if device is None else replace(config.config, device=device)
+            recipe = changed(config.config, device=device, memory=memory, workers=workers)
             open_device(recipe.device)
             where = whereabouts(record) if data is None else data
         with held(folder, ranks):
@@ -181,6 +185,21 @@ def resume(
                     fit(job, state)
                 named = str(data or record.data)
                 return folder, ranks.awaited(partial(finish, folder, task, named, recipe, tell))
+
+
+def changed(recipe: Recipe, *, device: str | None, memory: Memory | None, workers: int | None) -> Recipe:
+    """Return a recipe with what may change while it is trained.
+
+    Raises:
+        BadInput: a setting makes no sense.
+    """
+    refuse_nonsense(Settings(memory=memory, workers=workers, compile=recipe.compile))
+    return replace(
+        recipe,
+        device=recipe.device if device is None else device,
+        memory=recipe.memory if memory is None else memory,
+        workers=recipe.workers if workers is None else workers,
+    )
 
 
 def put_back(run: Run, state: State, ranks: Ranks) -> list[str]:

@@ -1,0 +1,98 @@
+"""A step that does not fit in memory: what does fit, tried on the spot."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final, get_args
+
+import torch
+from torch import Tensor
+
+from residua.data import Batch
+from residua.data.masks import MaskBatch
+from residua.errors import OutOfMemory, ResiduaError, is_shortage
+from residua.training.memory import thrifty
+from residua.training.recipe import Memory, Recipe
+from residua.training.step import Stepper
+
+LEAST: Final = 2
+"""Pictures of a batch: with one, a batch norm has nothing to compare."""
+
+
+@contextmanager
+def saying_what_fits(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> Iterator[None]:
+    """Turn a lack of memory within into a sentence with what fits; the training is over then, and its gradient used up.
+
+    Raises:
+        OutOfMemory: there was not enough.
+    """
+    short = False
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, ResiduaError) or not is_shortage(error):
+            raise
+        short = True
+    if short:  # only here is the error gone, and with it all that its step still held
+        raise OutOfMemory(advice(stepper, batch, recipe))
+
+
+def advice(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> str:
+    """Return that a step did not fit, and what to do about it."""
+    count = len(batch.images)
+    memory = "" if recipe.memory == "plain" else f" and --memory {recipe.memory}"
+    said = f"a step with {count:,} pictures of {size(batch.images)}{memory} does not fit in memory"
+    if stepper.ranks.together:
+        return f"{said}; begin again with half of them: --batch-size {max(LEAST, recipe.batch_size // 2)}"
+    return f"{said}; {' or '.join(ways(stepper, batch, recipe)) or NONE}"
+
+
+NONE: Final = f"nor does one with {LEAST}: take a smaller network, or smaller pictures"
+
+
+def ways(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> Iterator[str]:
+    """Try whole steps, and give in words those that fit: with less kept for the gradient, and with fewer pictures."""
+    count = len(batch.images)
+    settings = get_args(Memory)
+    for memory in settings[settings.index(recipe.memory) + 1 :]:
+        if not recipe.compile and fits(stepper, batch, count, memory):
+            yield f"with --memory {memory} it does (`residua resume` takes it too)"
+            break
+    fewer = count // 2
+    while fewer >= LEAST:
+        if fits(stepper, batch, fewer, recipe.memory):
+            # As many pictures a step as before, so that the rest of the recipe still suits them.
+            times = -(-count * recipe.accumulate // fewer)
+            yield f"begin again with --batch-size {fewer} --accumulate {times}"
+            return
+        fewer //= 2
+
+
+def fits(stepper: Stepper, batch: Batch | MaskBatch, count: int, memory: Memory) -> bool:
+    """Take a step of length 0 with the first pictures of a batch; return whether there was memory for it."""
+    stepper.optimizer.zero_grad(set_to_none=True)
+    gc.collect()
+    if stepper.device.type == "cuda":
+        torch.cuda.empty_cache()
+    tried = replace(stepper, forward=forward(stepper, memory))
+    try:
+        tried.add_gradient(batch.images[:count], batch.targets[:count])
+        tried.move(0.0)
+    except ResiduaError:  # it went wrong for another reason, but not for lack of memory
+        return True
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
+        return False
+    return True
+
+
+def forward(stepper: Stepper, memory: Memory) -> Callable[[Tensor], Tensor]:
+    """Return the network as a training with a memory setting calls it."""
+    return stepper.forward if memory == "plain" else thrifty(stepper.model, memory)
+
+
+def size(images: Tensor) -> str:
+    """Return height × width in words."""
+    return f"{images.shape[2]} × {images.shape[3]}"
