@@ -86,8 +86,8 @@ class SaidElsewhere(ResiduaError):
     """What ended a training in all of its processes, and is said by one of them; the others are silent."""
 
 
-SHORTAGE = ("can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc")
-"""What is said where there is no more memory: by PyTorch for a CPU and for a GPU, and by libraries in C++."""
+SHORTAGE = ("can't allocate memory", "out of memory", "bad_alloc", "could not create a primitive")
+"""What is said where there is no more memory: by PyTorch for a CPU and for a GPU, by libraries in C++, by oneDNN."""
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -18,12 +18,12 @@ from residua.data.masks import MaskBatch
 from residua.errors import BadData, BadRun, Diverged, Interrupted, LostProcess, OutOfMemory, ResiduaError
 from residua.optim import learning_rate
 from residua.runs import EpochRow, EventRow, Row, Run, StepRow, append_row
+from residua.training import shortage
 from residua.training.checkpoint import save_checkpoint
 from residua.training.distributed import ALONE, Ranks
 from residua.training.diverged import BadBatch, first_weight_not_finite
 from residua.training.recipe import Recipe
 from residua.training.seed import seed_part
-from residua.training.shortage import saying_what_fits
 from residua.training.skipping import blamed, in_the_batch, may_be_skipped
 from residua.training.state import State
 from residua.training.step import Stepper
@@ -144,8 +144,7 @@ def add_gradient(job: Job, state: State, batch: Batch | MaskBatch) -> float | No
     if job.ranks.together:
         seed_part(job.recipe.seed, progress.epoch, progress.batch, job.ranks.rank)
     try:
-        with saying_what_fits(job.stepper, batch, job.recipe):
-            loss, logits = job.stepper.add_gradient(batch.images, batch.targets)
+        loss, logits = shortage.add_gradient(job.stepper, batch, job.recipe)
     except BadBatch as error:
         named = chain(*job.ranks.gathered(in_the_batch(batch, job.names, error.rows)))
         skip(job, state, BadBatch(blamed(error, list(named)), pictures=error.pictures))

@@ -1,18 +1,17 @@
 """A step that does not fit in memory: what does fit, tried on the spot."""
 
-import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from typing import Final, get_args
 
-import torch
 from torch import Tensor
 
 from residua.data import Batch
 from residua.data.masks import MaskBatch
 from residua.errors import OutOfMemory, ResiduaError, is_shortage
 from residua.training.memory import thrifty
+from residua.training.processor import release_memory
 from residua.training.recipe import Memory, Recipe
 from residua.training.step import Stepper
 
@@ -20,22 +19,20 @@ LEAST: Final = 2
 """Pictures of a batch: with one, a batch norm has nothing to compare."""
 
 
-@contextmanager
-def saying_what_fits(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> Iterator[None]:
-    """Turn a lack of memory within into a sentence with what fits; the training is over then, and its gradient used up.
+def add_gradient(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> tuple[float, Tensor]:
+    """Run a batch forward and backward as the stepper does; after a lack of memory the training is over.
 
     Raises:
-        OutOfMemory: there was not enough.
+        OutOfMemory: there was not enough; what fits is tried with the network and the optimiser as they are.
+        BadBatch: the loss is not finite.
     """
-    short = False
     try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if isinstance(error, ResiduaError) or not is_shortage(error):
+        return stepper.add_gradient(batch.images, batch.targets)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
             raise
-        short = True
-    if short:  # only here is the error gone, and with it all that its step still held
-        raise OutOfMemory(advice(stepper, batch, recipe))
+    # Not before here is the error gone, and with it all that the step held.
+    raise OutOfMemory(advice(stepper, batch, recipe))
 
 
 def advice(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> str:
@@ -52,29 +49,25 @@ NONE: Final = f"nor does one with {LEAST}: take a smaller network, or smaller pi
 
 
 def ways(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> Iterator[str]:
-    """Try whole steps, and give in words those that fit: with less kept for the gradient, and with fewer pictures."""
+    """Try whole steps, and give in words those that fit: with fewer pictures, and with less kept for the gradient."""
     count = len(batch.images)
+    halves = takewhile(lambda fewer: fewer >= LEAST, (count >> times for times in range(1, count)))
+    fewer = next((fewer for fewer in halves if fits(stepper, batch, fewer, recipe.memory)), None)
+    if fewer is not None:
+        # As many pictures a step as before, so that the rest of the recipe still suits them.
+        times = -(-count * recipe.accumulate // fewer)
+        yield f"begin again with --batch-size {fewer} --accumulate {times}"
     settings = get_args(Memory)
-    for memory in settings[settings.index(recipe.memory) + 1 :]:
-        if not recipe.compile and fits(stepper, batch, count, memory):
-            yield f"with --memory {memory} it does (`residua resume` takes it too)"
-            break
-    fewer = count // 2
-    while fewer >= LEAST:
-        if fits(stepper, batch, fewer, recipe.memory):
-            # As many pictures a step as before, so that the rest of the recipe still suits them.
-            times = -(-count * recipe.accumulate // fewer)
-            yield f"begin again with --batch-size {fewer} --accumulate {times}"
-            return
-        fewer //= 2
+    thriftier = () if recipe.compile else settings[settings.index(recipe.memory) + 1 :]
+    memory = next((memory for memory in thriftier if fits(stepper, batch, count, memory)), None)
+    if memory is not None:
+        yield f"with --memory {memory} it does, which `residua resume` takes too"
 
 
 def fits(stepper: Stepper, batch: Batch | MaskBatch, count: int, memory: Memory) -> bool:
     """Take a step of length 0 with the first pictures of a batch; return whether there was memory for it."""
     stepper.optimizer.zero_grad(set_to_none=True)
-    gc.collect()
-    if stepper.device.type == "cuda":
-        torch.cuda.empty_cache()
+    release_memory(stepper.device)
     tried = replace(stepper, forward=forward(stepper, memory))
     try:
         tried.add_gradient(batch.images[:count], batch.targets[:count])
