@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar, final
 
@@ -78,16 +79,31 @@ def new_run(name: str | Path | None, *, stem: str) -> Run:
     """
     if name is None:
         stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
-        number = 1
-        while (folder := RUNS / (stem if number == 1 else f"{stem}-{number}")).exists():
-            number += 1
-    else:
-        refuse_taken(name)
-        folder = place(name)
-    run = Run(folder)
-    with writing(folder):
+        return Run(next_free(stem))
+    refuse_taken(name)
+    run = Run(place(name))
+    with writing(run.folder):
         run.checkpoints.mkdir(parents=True, exist_ok=True)
     return run
+
+
+def next_free(stem: str) -> Path:
+    """Make the first free `runs/STEM`, `runs/STEM-2`, ... and return it; of two processes at once each gets its own.
+
+    Raises:
+        BadRun: it cannot be made.
+    """
+    for number in count(1):
+        folder = RUNS / (stem if number == 1 else f"{stem}-{number}")
+        with writing(folder):
+            RUNS.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            (folder / "checkpoints").mkdir()
+            return folder
+    raise AssertionError("counting has no end")
 
 
 def place(name: str | Path) -> Path:

@@ -292,11 +292,14 @@ def refuse_not_finite(state: State) -> None:
 def ended(error: ResiduaError, job: Job, state: State) -> ResiduaError:
     """Return the error with where it happened and what to do."""
     progress = state.progress
-    said = f"training stopped after step {progress.step}, in epoch {progress.epoch}: {error}"
+    epoch = min(progress.epoch, job.recipe.epochs)  # after the last it stands at one more
+    said = f"training stopped after step {progress.step}, in epoch {epoch}: {error}"
     if isinstance(error, Diverged):
         remedy = f"Try a lower learning rate (--lr {job.recipe.lr / 10:g}), or --lr auto"
         if isinstance(error, BadBatch) and error.pictures:
             remedy = "Repair those pictures, or leave such batches out with --on-bad-batch skip"
         return Diverged(f"{said}. Nothing was saved over the last good checkpoint. {remedy}")
-    kind = next(base for base in (BadData, BadRun, LostProcess, OutOfMemory) if isinstance(error, base))
+    if isinstance(error, OutOfMemory):
+        return OutOfMemory(said)
+    kind = next(base for base in (BadData, BadRun, LostProcess) if isinstance(error, base))
     return kind(f"{said}; `residua resume {job.run.folder}` goes on from the last checkpoint")
