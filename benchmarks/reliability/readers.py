@@ -22,9 +22,12 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.launching import NO_ROOM, differing, ended, metrics, residua, start, wait_until
+from residua.runs import read_json
+from residua.training.record import DataRecord
 
 SETTINGS = ("--model", "resnet8_cifar", "--epochs", "3", "--batch-size", "8", "--workers", "1", "--no-exam")
-CHANGED = "class0/007.bmp"
+CHANGED = "007.bmp"
+"""Of this name there is one in each class, at least one of which is trained on."""
 
 Change = Callable[[Path], None]
 
@@ -83,12 +86,14 @@ def kill_reader(photos: Path, run: Path, unbroken: Path) -> bool:
 
 def change_picture(photos: Path, run: Path, unbroken: Path, what: str) -> bool:
     """Change a picture under a training, try to go on, put it back and go on; return whether all went as it should."""
-    kept = (photos / CHANGED).read_bytes()
+    kept = {picture: picture.read_bytes() for picture in photos.rglob(CHANGED)}
     process = training(photos, run)
-    CHANGES[what](photos / CHANGED)
+    for picture in kept:
+        CHANGES[what](picture)
     code, said = ended(process)
     refused, why = residua("resume", str(run), before=NO_ROOM)
-    (photos / CHANGED).write_bytes(kept)
+    for picture, content in kept.items():
+        picture.write_bytes(content)
     again, _ = residua("resume", str(run), before=NO_ROOM)
     different = differing(run, unbroken)
     print(
@@ -100,16 +105,18 @@ def change_picture(photos: Path, run: Path, unbroken: Path, what: str) -> bool:
     return code == 2 and named and again == 0 and not different
 
 
-def skip(photos: Path, run: Path) -> bool:
+def skip(photos: Path, run: Path, unbroken: Path) -> bool:
     """Delete a picture under a training that may skip; return whether it came to its end and says what it skipped."""
-    kept = (photos / CHANGED).read_bytes()
+    trained_on = read_json(unbroken / "data.json", DataRecord).description.splits["train"].names
+    picture = photos / trained_on[0]
+    kept = picture.read_bytes()
     process = training(photos, run, "--on-bad-batch", "skip")
-    (photos / CHANGED).unlink()
+    picture.unlink()
     code, said = ended(process)
-    (photos / CHANGED).write_bytes(kept)
+    picture.write_bytes(kept)
     skipped = metrics(run).count("skipped batch")
     print(f"skipping: exit code {code}: {said}\n    {skipped} batches skipped", flush=True)
-    return code == 0 and skipped > 0 and CHANGED in metrics(run)
+    return code == 0 and skipped > 0 and picture.name in metrics(run)
 
 
 def main() -> None:
@@ -123,7 +130,7 @@ def main() -> None:
         ended(training(photos, unbroken))
         well = [kill_reader(photos, folder / "killed", unbroken)]
         well += [change_picture(photos, folder / what, unbroken, what) for what in CHANGES]
-        well.append(skip(photos, folder / "skipping"))
+        well.append(skip(photos, folder / "skipping", unbroken))
     raise SystemExit(0 if all(well) else 1)
 
 

@@ -71,5 +71,5 @@ def noting(unsure: list[str]) -> Iterator[None]:
                 unsure.append(sentence)
 
         warnings.filterwarnings("always", message=f".*{SAID}")
-        warnings.showwarning = note
+        warnings.showwarning = note  # type: ignore[assignment]  # it hands on whatever comes
         yield

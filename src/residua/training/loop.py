@@ -191,8 +191,10 @@ def skip(job: Job, state: State, error: BadBatch | UnreadableBatch) -> None:
         Diverged: a weight is not finite, so that no batch would be better.
     """
     progress = state.progress
+    if job.recipe.on_bad_batch == "stop":
+        raise error
     refuse_not_finite(state)
-    if job.recipe.on_bad_batch == "stop" or not may_be_skipped(progress.skipped, len(job.training)):
+    if not may_be_skipped(progress.skipped, len(job.training)):
         raise error
     progress.skipped += 1
     text = f"skipped batch {progress.batch + 1} of epoch {progress.epoch}: {error}"
