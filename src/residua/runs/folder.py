@@ -2,12 +2,13 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, TypeVar, final
+from typing import Any, BinaryIO, Final, TypeVar, final
 
 import msgspec
 
@@ -185,7 +186,8 @@ def refuse_links_out(folder: Path) -> None:
 def locked(run: Run) -> Iterator[None]:
     """Hold a run for writing; the system lets go of it however the process ends.
 
-    What a killed process left half written is removed.
+    Processes that are forked within do not hold it: one that reads pictures may outlive a training that was killed.
+    What such a training left half written is removed.
 
     Raises:
         BadRun: another process holds it, or it cannot be written to.
@@ -198,7 +200,7 @@ def locked(run: Run) -> Iterator[None]:
     path = run.folder / ".lock"
     with writing(path):
         file = path.open("a+b", buffering=0)
-    with file:
+    with file, kept_from_children(file):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -213,6 +215,30 @@ def locked(run: Run) -> Iterator[None]:
             for unfinished in run.folder.rglob(".*.part"):  # of a process that was killed while it wrote
                 unfinished.unlink(missing_ok=True)
         yield
+
+
+_held: set[BinaryIO] = set()
+
+
+@contextmanager
+def kept_from_children(file: BinaryIO) -> Iterator[None]:
+    """Close a file in every process that is forked within."""
+    _held.add(file)
+    try:
+        yield
+    finally:
+        _held.discard(file)
+
+
+def _let_go() -> None:
+    """Close, in a child, the files that are its parent's alone."""
+    for file in _held:
+        file.close()
+    _held.clear()
+
+
+if sys.platform != "win32":  # where nothing forks
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def write_json(path: Path, value: Any) -> None:
