@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.launching import differing, ended, metrics, residua, start, wait_until
 
-TRAIN = ("train", "digits", "--model", "resnet8_cifar", "--epochs", "2", "--no-exam", "--device", "cpu")
+TRAIN = ("train", "digits", "--model", "resnet8_cifar", "--epochs", "12", "--no-exam", "--device", "cpu")
 
 
 def while_one_runs(unbroken: Path, run: Path) -> bool:
