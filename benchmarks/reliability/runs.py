@@ -10,21 +10,24 @@ it would have alone, bit for bit.
 
 import argparse
 import os
+import signal
 import tempfile
 from pathlib import Path
 
 from benchmarks.launching import differing, ended, metrics, residua, start, wait_until
 
-TRAIN = ("train", "digits", "--model", "resnet8_cifar", "--epochs", "12", "--no-exam", "--device", "cpu")
+TRAIN = ("train", "digits", "--model", "resnet8_cifar", "--epochs", "2", "--no-exam", "--device", "cpu")
 
 
 def while_one_runs(unbroken: Path, run: Path) -> bool:
     """Give the commands of a second training while the first runs; return whether all went as it should."""
     first = start(*TRAIN, "--run", str(run))
     wait_until(lambda: bool(list(run.glob("checkpoints/step-*"))) or first.poll() is not None)
+    first.send_signal(signal.SIGSTOP)  # so that it is not over before the others have begun
     second = start(*TRAIN, "--run", str(run))
     resumed, why = residua("resume", str(run))
     again, said = ended(second)
+    first.send_signal(signal.SIGCONT)
     code, _ = ended(first)
     different = differing(run, unbroken)
     print(f"a second train: exit code {again}: {said}\na resume: exit code {resumed}: {why}")
