@@ -27,7 +27,7 @@ from residua.training.evaluate import Evaluation
 from residua.training.foresight import foresee
 from residua.training.loop import Job, Show, fit, write
 from residua.training.mask_evaluation import MaskEvaluation
-from residua.training.plan import Tell, make_plan, readable
+from residua.training.plan import Tell, make_plan, refuse_changed
 from residua.training.processor import keep_memory, open_device
 from residua.training.recipe import WAIT, Memory, Recipe, Settings, refuse_nonsense
 from residua.training.record import located, read_config, read_record, whereabouts
@@ -168,7 +168,7 @@ def resume(
             with saying_if_stopped(f"before it went on; {folder.folder} is as it was"), ranks.agreeing():
                 task = reopen_task(where, record)
                 task = task.loaded(partial(tell, "reading pictures"), ranks.local_size)
-                task = readable(task, where, skip_bad=False)
+                refuse_changed(task, where)
             seed_everything(recipe.seed)
             network = build(config.network or task.spec(recipe))
             task.begin(network)

@@ -1,6 +1,6 @@
 """A step that does not fit in memory: what does fit, tried on the spot."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
 from typing import Final, get_args
@@ -52,26 +52,27 @@ def ways(stepper: Stepper, batch: Batch | MaskBatch, recipe: Recipe) -> Iterator
     """Try whole steps, and give in words those that fit: with fewer pictures, and with less kept for the gradient."""
     count = len(batch.images)
     halves = takewhile(lambda fewer: fewer >= LEAST, (count >> times for times in range(1, count)))
-    fewer = next((fewer for fewer in halves if fits(stepper, batch, fewer, recipe.memory)), None)
+    fewer = next((fewer for fewer in halves if fits(stepper, batch, fewer)), None)
     if fewer is not None:
         # As many pictures a step as before, so that the rest of the recipe still suits them.
         times = -(-count * recipe.accumulate // fewer)
         yield f"begin again with --batch-size {fewer} --accumulate {times}"
     settings = get_args(Memory)
     thriftier = () if recipe.compile else settings[settings.index(recipe.memory) + 1 :]
-    memory = next((memory for memory in thriftier if fits(stepper, batch, count, memory)), None)
+    memory = next(
+        (memory for memory in thriftier if fits(with_memory(stepper, memory, recipe), batch, count)), None
+    )
     if memory is not None:
         yield f"with --memory {memory} it does, which `residua resume` takes too"
 
 
-def fits(stepper: Stepper, batch: Batch | MaskBatch, count: int, memory: Memory) -> bool:
+def fits(stepper: Stepper, batch: Batch | MaskBatch, count: int) -> bool:
     """Take a step of length 0 with the first pictures of a batch; return whether there was memory for it."""
     stepper.optimizer.zero_grad(set_to_none=True)
     release_memory(stepper.device)
-    tried = replace(stepper, forward=forward(stepper, memory))
     try:
-        tried.add_gradient(batch.images[:count], batch.targets[:count])
-        tried.move(0.0)
+        stepper.add_gradient(batch.images[:count], batch.targets[:count])
+        stepper.move(0.0)
     except ResiduaError:  # it went wrong for another reason, but not for lack of memory
         return True
     except (RuntimeError, MemoryError) as error:
@@ -81,9 +82,9 @@ def fits(stepper: Stepper, batch: Batch | MaskBatch, count: int, memory: Memory)
     return True
 
 
-def forward(stepper: Stepper, memory: Memory) -> Callable[[Tensor], Tensor]:
-    """Return the network as a training with a memory setting calls it."""
-    return stepper.forward if memory == "plain" else thrifty(stepper.model, memory)
+def with_memory(stepper: Stepper, memory: Memory, recipe: Recipe) -> Stepper:
+    """Return the stepper as a training with another memory setting has it."""
+    return replace(stepper, forward=thrifty(stepper.model, memory, kernels=recipe.kernels))
 
 
 def size(images: Tensor) -> str:

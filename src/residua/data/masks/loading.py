@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
+import numpy as np
+
 from residua.data.masks.pairing import Pair
 from residua.data.masks.preprocess import MaskPreprocess
 from residua.data.masks.shards.pairs import ShardPairs
