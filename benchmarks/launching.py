@@ -1,8 +1,9 @@
-"""Processes that torchrun has started, as the faults find, kill and compare them."""
+"""Processes of the command line and of torchrun, as the faults start, find, kill and compare them."""
 
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,37 @@ def say(sentence: str) -> None:
 def heed_stops() -> None:
     """End as by an error when asked to stop, so that processes, hosts and folders are taken away first."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
+
+
+BEGIN = "from residua.cli.app import main; main()"
+NO_ROOM = """
+import residua.training.tasks.classification as task
+task.memory_limit = lambda processes: 0
+"""
+"""Said before `BEGIN`: pictures are read from their files in every epoch, as if they were too many for the memory."""
+
+
+def start(*words: str, before: str = "") -> subprocess.Popen[str]:
+    """Start the command line as a process of its own, after some lines of Python."""
+    command = [sys.executable, "-c", before + BEGIN, *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for a process; return its exit code and the last line that it said.
+
+    Raises:
+        SystemExit: it ended with a traceback.
+    """
+    out, errors = process.communicate()
+    if "Traceback" in errors:
+        raise SystemExit(f"a traceback:\n{errors}")
+    return process.returncode, (errors or out).strip().splitlines()[-1]
+
+
+def residua(*words: str, before: str = "") -> tuple[int, str]:
+    """Run the command line; return its exit code and the last line that it said."""
+    return ended(start(*words, before=before))
 
 
 def metrics(run: Path) -> str:

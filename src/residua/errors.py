@@ -10,7 +10,8 @@ ResiduaError            a mistake that its message explains: what was given, the
   WillNotTrain          a training that the exam is sure will come to nothing
   Diverged              a loss that is no longer finite
   Interrupted           a run that was asked to stop and saved itself first
-  LostProcess           another process of the same training that is gone
+  LostProcess           another process of the same training, or one that reads for it, that is gone
+  OutOfMemory           a step that does not fit in memory
   SaidElsewhere         what another process of the same training says already
   MissingExtra          an optional package that is not installed
 """
@@ -74,11 +75,32 @@ class Interrupted(ResiduaError):
 
 
 class LostProcess(ResiduaError):
-    """Another process of the same training that is gone or does not answer."""
+    """Another process of the same training, or one that reads for it, that is gone or does not answer."""
+
+
+class OutOfMemory(ResiduaError):
+    """A step that does not fit in memory; the message says what does."""
 
 
 class SaidElsewhere(ResiduaError):
     """What ended a training in all of its processes, and is said by one of them; the others are silent."""
+
+
+SHORTAGE = ("can't allocate memory", "out of memory", "bad_alloc", "could not create a primitive")
+"""What is said where there is no more memory: by PyTorch for a CPU and for a GPU, by libraries in C++, by oneDNN."""
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether an error is of memory that could not be had.
+
+    >>> is_shortage(MemoryError()), is_shortage(RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."))
+    (True, True)
+    >>> is_shortage(RuntimeError("the shapes differ"))
+    False
+    """
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error).casefold() for words in SHORTAGE)
+    )
 
 
 class MissingExtra(ResiduaError, ImportError):

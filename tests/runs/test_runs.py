@@ -1,5 +1,7 @@
 """A run's folder: names, rows, locks, and a model that reads back."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +147,24 @@ def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
         held = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=False)
     assert "is being written by process" in held.stderr
     assert subprocess.run([sys.executable, "-c", other], check=False).returncode == 0
+
+
+def test_a_child_that_outlives_a_training_does_not_hold_its_run(tmp_path: Path) -> None:
+    """As a process that reads pictures does for some seconds when the training is killed."""
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom residua.runs import Run, locked\n"
+        "read, write = os.pipe()\n"
+        "with locked(Run(Path(sys.argv[1]))):\n"
+        "    if os.fork() == 0:\n        os.write(write, b'.')\n        time.sleep(60)\n"
+        "    os.read(read, 1)\n    os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], start_new_session=True)
+    try:
+        assert killed.wait() == -signal.SIGKILL
+        with locked(Run(tmp_path)):
+            pass
+    finally:
+        os.killpg(killed.pid, signal.SIGKILL)
 
 
 def test_a_run_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

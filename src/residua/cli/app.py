@@ -10,10 +10,11 @@ import cyclopts
 
 from residua.cli.numbers import exactly
 from residua.cli.screen import open_screen, say
-from residua.errors import Interrupted, ResiduaError, SaidElsewhere
+from residua.errors import Interrupted, ResiduaError, SaidElsewhere, is_shortage
 
 WRONG_USE = 2
 INTERRUPTED = 128 + signal.SIGINT
+LESS_MEMORY = "what takes it are the pictures at once (--batch-size), their size, and the size of the network"
 
 app = cyclopts.App(
     name="residua",
@@ -59,6 +60,15 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except ResiduaError as error:
         say(errors, f"residua: {error}", "bold")
+        sys.exit(WRONG_USE)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        say(
+            errors,
+            f"residua: there is not enough memory for this ({type(error).__name__}); {LESS_MEMORY}",
+            "bold",
+        )
         sys.exit(WRONG_USE)
     except KeyboardInterrupt:
         say(errors, "residua: stopped")

@@ -17,6 +17,7 @@ from residua.data.share import WHOLE, Share
 from residua.data.source import BadFile, Source, open_source, unreadable
 from residua.data.split import Split
 from residua.data.walking import SUFFIXES as PICTURE_SUFFIXES
+from residua.data.workers import UnreadableBatch
 
 __all__ = [
     "PICTURE_SUFFIXES",
@@ -33,6 +34,7 @@ __all__ = [
     "Share",
     "Source",
     "Split",
+    "UnreadableBatch",
     "UnreadablePicture",
     "check",
     "decode_picture",

@@ -19,8 +19,9 @@ from residua.errors import BadData
 @final
 @dataclass(frozen=True, kw_only=True)
 class SplitDescription:
-    """One split by name: `labels[i]` and `bytes[i]` (of the file; empty without files) belong to `names[i]`.
+    """One split by name: `labels[i]`, `bytes[i]` and `checksums[i]` belong to `names[i]`.
 
+    The last two are of files: empty where there are none, and checksums in the runs of 0.1 too.
     Of pictures in shards none is named, as there may be any number of them: `shards` is the hash of where all lie.
     """
 
@@ -29,6 +30,7 @@ class SplitDescription:
     bytes: tuple[int, ...]
     counts: dict[str, int]
     shards: str = ""
+    checksums: tuple[int | None, ...] = ()
 
 
 @final
@@ -84,6 +86,7 @@ def _describe_split(split: Split) -> SplitDescription:
         labels=tuple(split.labels.tolist()),
         bytes=tuple(split.pictures.sizes()),
         counts=split.counts(),
+        checksums=pictures.checksums if isinstance(pictures, FilePictures) else (),
     )
 
 
@@ -107,7 +110,7 @@ def reopen(data: str | Path, description: Description) -> Source:
     changes: list[str] = []
     splits: dict[str, Split] = {}
     for name, written in description.splits.items():
-        pictures = FilePictures(listing.root, written.names)
+        pictures = FilePictures(listing.root, written.names, written.checksums)
         changes += _changes(name, written, pictures, labels, description.classes)
         splits[name] = Split(
             name, description.classes, written.names, np.array(written.labels, np.int64), pictures

@@ -13,7 +13,7 @@ from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
 from residua.data.shards.pictures import ShardPictures
 from residua.data.source import BadFile, Source, evenly, unreadable
-from residua.data.split import Pictures, Split
+from residua.data.split import FilePictures, Pictures, Split
 from residua.data.threads import in_threads
 from residua.errors import BadData
 
@@ -23,14 +23,15 @@ _LOOKED_AT = 200
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldPictures(Pictures):
-    """Pictures that were read from files with their shorter side at most `side`, and are held in memory."""
+    """Pictures that were read with their shorter side at most `side`, and are held; None where that failed."""
 
     files: Pictures
-    held: tuple[Picture, ...] = field(repr=False)
+    held: tuple[Picture | None, ...] = field(repr=False)
     side: int
 
     def read(self, index: int, *, side: int | None = None) -> Picture:
-        return self.held[index] if side == self.side else self.files.read(index, side=side)
+        held = self.held[index] if side == self.side else None
+        return self.files.read(index, side=side) if held is None else held
 
     def header(self, index: int) -> Header:
         return self.files.header(index)
@@ -136,29 +137,40 @@ def _load_split(
     held = needed <= limit
     if left and not held:
         return split, 0, ()
-    pictures, refused = read_all(split, preprocess.read_side, keep=held, count=count)
+    pictures, checksums, refused = read_all(split, preprocess.read_side, keep=held, count=count)
+    if files := unsummed(split):
+        split = replace(split, pictures=replace(files, checksums=checksums))
     if not held or not split.pictures.sizes():
         return split, 0, refused
-    files = HeldPictures(split.pictures, pictures, preprocess.read_side)
-    return Split(split.name, split.classes, split.names, split.labels, files), needed, refused
+    in_memory = HeldPictures(split.pictures, pictures, preprocess.read_side)
+    return replace(split, pictures=in_memory), needed, refused
+
+
+def unsummed(split: Split) -> FilePictures | None:
+    """Return the files of a split, if it has files and does not know their checksums yet."""
+    files = split.pictures
+    return files if isinstance(files, FilePictures) and not files.checksums else None
 
 
 def read_all(
     split: Split, side: int, *, keep: bool, count: Callable[[int], None]
-) -> tuple[tuple[Picture, ...], Iterable[BadFile]]:
-    """Read a whole split; return its pictures, if they are to be kept, and those that cannot be read."""
-    nothing = np.zeros((1, 1, 1), np.uint8)
+) -> tuple[tuple[Picture | None, ...], tuple[int | None, ...], Iterable[BadFile]]:
+    """Read a whole split; return its pictures, if they are to be kept, their checksums, and those not readable."""
+    files = unsummed(split)
+    checksums: list[int | None] = [None] * len(split)
 
-    def read(index: int) -> Picture | BadFile:
+    def read(index: int) -> Picture | BadFile | None:
+        if files:  # just before it is decoded: so the disk is asked for it once
+            checksums[index] = files.checksum(index)
         try:
             picture = split.read(index, side=side)
         except UnreadablePicture as refusal:
             return BadFile(split.names[index], refusal.reason)
-        return picture if keep else nothing
+        return picture if keep else None
 
     found = in_threads(read, len(split), done=count)
     bad = [one for one in found if isinstance(one, BadFile)]
-    return tuple(nothing if isinstance(one, BadFile) else one for one in found), bad
+    return tuple(None if isinstance(one, BadFile) else one for one in found), tuple(checksums), bad
 
 
 def estimated_bytes(split: Split, preprocess: Preprocess) -> int:

@@ -9,7 +9,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from residua.data.pictures import Header, Picture, read_header, read_picture
+from residua.data.contents import content_of, file_checksum
+from residua.data.pictures import Header, Picture, decode_picture, named, read_header
 
 
 class Pictures(ABC):
@@ -39,13 +40,24 @@ class Pictures(ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class FilePictures(Pictures):
-    """Pictures in files; `names` are paths relative to `root`, or absolute ones."""
+    """Pictures in files; a file whose content is no longer what it was is refused.
+
+    Attributes:
+        root: the folder that the names start from.
+        names: paths relative to `root`, or absolute ones.
+        checksums: of each file as it was when all were read; empty before.
+    """
 
     root: Path
     names: tuple[str, ...]
+    checksums: tuple[int | None, ...] = field(default=(), repr=False)
 
     def read(self, index: int, *, side: int | None = None) -> Picture:
-        return read_picture(self.root / self.names[index], side=side, name=self.names[index])
+        name = self.names[index]
+        with named(name):
+            checksum = self.checksums[index] if self.checksums else None
+            content = content_of(self.root / name, name=name, checksum=checksum)
+        return decode_picture(content, name=name, side=side)[1]
 
     def header(self, index: int) -> Header:
         return read_header(self.root / self.names[index], name=self.names[index])
@@ -53,8 +65,13 @@ class FilePictures(Pictures):
     def sizes(self) -> list[int]:
         return [_size(self.root / name) for name in self.names]
 
+    def checksum(self, index: int) -> int | None:
+        """Return the checksum of file `index` as it is now; None if it cannot be read."""
+        return file_checksum(self.root / self.names[index])
+
     def chosen(self, indices: list[int]) -> "FilePictures":
-        return FilePictures(self.root, tuple(self.names[index] for index in indices))
+        checksums = tuple(self.checksums[index] for index in indices) if self.checksums else ()
+        return FilePictures(self.root, tuple(self.names[index] for index in indices), checksums)
 
 
 @final

@@ -2,11 +2,13 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any, Final, TypeVar, final
+from typing import Any, BinaryIO, Final, TypeVar, final
 
 import msgspec
 
@@ -79,16 +81,31 @@ def new_run(name: str | Path | None, *, stem: str) -> Run:
     """
     if name is None:
         stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
-        number = 1
-        while (folder := RUNS / (stem if number == 1 else f"{stem}-{number}")).exists():
-            number += 1
-    else:
-        refuse_taken(name)
-        folder = place(name)
-    run = Run(folder)
-    with writing(folder):
+        return Run(next_free(stem))
+    refuse_taken(name)
+    run = Run(place(name))
+    with writing(run.folder):
         run.checkpoints.mkdir(parents=True, exist_ok=True)
     return run
+
+
+def next_free(stem: str) -> Path:
+    """Make the first free `runs/STEM`, `runs/STEM-2`, ... and return it; of two processes at once each gets its own.
+
+    Raises:
+        BadRun: it cannot be made.
+    """
+    for number in count(1):
+        folder = RUNS / (stem if number == 1 else f"{stem}-{number}")
+        with writing(folder):
+            RUNS.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            (folder / "checkpoints").mkdir()
+            return folder
+    raise AssertionError("counting has no end")
 
 
 def place(name: str | Path) -> Path:
@@ -174,7 +191,8 @@ def refuse_links_out(folder: Path) -> None:
 def locked(run: Run) -> Iterator[None]:
     """Hold a run for writing; the system lets go of it however the process ends.
 
-    What a killed process left half written is removed.
+    Processes that are forked within do not hold it: one that reads pictures may outlive a training that was killed.
+    What such a training left half written is removed.
 
     Raises:
         BadRun: another process holds it, or it cannot be written to.
@@ -187,7 +205,7 @@ def locked(run: Run) -> Iterator[None]:
     path = run.folder / ".lock"
     with writing(path):
         file = path.open("a+b", buffering=0)
-    with file:
+    with file, kept_from_children(file):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -202,6 +220,30 @@ def locked(run: Run) -> Iterator[None]:
             for unfinished in run.folder.rglob(".*.part"):  # of a process that was killed while it wrote
                 unfinished.unlink(missing_ok=True)
         yield
+
+
+_held: set[BinaryIO] = set()
+
+
+@contextmanager
+def kept_from_children(file: BinaryIO) -> Iterator[None]:
+    """Close a file in every process that is forked within."""
+    _held.add(file)
+    try:
+        yield
+    finally:
+        _held.discard(file)
+
+
+def _let_go() -> None:
+    """Close, in a child, the files that are its parent's alone."""
+    for file in _held:
+        file.close()
+    _held.clear()
+
+
+if sys.platform != "win32":  # where nothing forks
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -51,6 +51,7 @@ def stepper_for(recipe: Recipe, task: Task, network: Network, device: torch.devi
         clip=recipe.clip,
         accumulate=recipe.accumulate,
         ranks=ranks,
+        spares=recipe.on_bad_batch == "skip",
     )
 
 
@@ -95,6 +96,7 @@ def prepare(
         run=run,
         stepper=stepper,
         training=task.batches(replace(recipe, workers=workers_of(recipe, ranks)), ranks.share),
+        names=task.source.splits["train"].names,
         ready=ready_for(recipe, network),
         right=task.right,
         score=task.score,

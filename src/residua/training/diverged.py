@@ -1,12 +1,45 @@
 """Where a number stopped being finite first."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, final
 
 import torch
 from torch import Tensor, nn
 
+from residua.errors import Diverged
+
+PICTURES: Final = "the pictures themselves: a value in this batch is not finite"
 LOSS_ITSELF: Final = "no layer: the loss itself"
+
+
+@final
+class BadBatch(Diverged):
+    """A batch whose loss or gradient is not finite; no weight has moved.
+
+    Args:
+        said: what is not finite, and where it comes from.
+        rows: which pictures of the batch it comes from, if that is known.
+        pictures: whether the pictures themselves are to blame.
+    """
+
+    def __init__(self, said: str, *, rows: Sequence[int] = (), pictures: bool = False) -> None:
+        super().__init__(said)
+        self.rows = tuple(rows)
+        self.pictures = pictures
+
+
+def rows_not_finite(images: Tensor, logits: Tensor) -> list[int]:
+    """Return which pictures of a batch are not finite; if all are, which of the answers are not, unless all are.
+
+    >>> images = torch.zeros(3, 1, 2, 2)
+    >>> rows_not_finite(images, torch.tensor([[0.0], [float("inf")], [1.0]]))
+    [1]
+    """
+    for tensor in (images, logits):
+        finite = tensor.flatten(1).isfinite().all(1)
+        if finite.any() and not finite.all():
+            return (~finite).nonzero()[:, 0].tolist()
+    return []
 
 
 def first_not_finite(model: nn.Module, images: Tensor) -> str:
@@ -19,7 +52,7 @@ def first_not_finite(model: nn.Module, images: Tensor) -> str:
     "'1' (Linear): its weight is not finite"
     """
     if not images.isfinite().all():
-        return "the pictures themselves: a value in this batch is not finite"
+        return PICTURES
     found: list[str] = []
 
     def look(name: str, module: nn.Module, output: Tensor) -> None:

@@ -21,14 +21,15 @@ from residua.runs import (
 )
 from residua.training.assemble import prepare
 from residua.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from residua.training.determinism import reproducible
 from residua.training.distributed import Ranks, joined, restarted
 from residua.training.evaluate import Evaluation
 from residua.training.foresight import foresee
-from residua.training.loop import Show, fit, write
+from residua.training.loop import Job, Show, fit, write
 from residua.training.mask_evaluation import MaskEvaluation
-from residua.training.plan import Tell, make_plan, readable
+from residua.training.plan import Tell, make_plan, refuse_changed
 from residua.training.processor import keep_memory, open_device
-from residua.training.recipe import WAIT, Recipe, Settings
+from residua.training.recipe import WAIT, Memory, Recipe, Settings, refuse_nonsense
 from residua.training.record import located, read_config, read_record, whereabouts
 from residua.training.seed import seed_everything
 from residua.training.state import State
@@ -92,7 +93,10 @@ def train(
     """
     settings = settings or Settings()
     keep_memory()
-    with joined(settings.device, timeout=settings.timeout or WAIT) as ranks:
+    with (
+        joined(settings.device, timeout=settings.timeout or WAIT) as ranks,
+        reproducible(bool(settings.deterministic)) as unsure,
+    ):
         tell, announce, show = heard(ranks, tell, announce, show)
         with ranks.agreeing():
             going_on = restarted(run, ranks)
@@ -112,14 +116,14 @@ def train(
         folder = begun(run, plan, ranks)
         with held(folder, ranks), saying_if_stopped(at_once(folder)), noting_stops() as stop:
             if ranks.first:
+                refuse_taken(folder.folder)  # by another process, between the look at it and the lock
                 write_start(folder, plan, data, ranks)
             announce(recipe, chosen, plan.task.source, folder)
             job, state = prepare(recipe, plan.task, plan.network, folder, show, stop, ranks)
             for sentence in filter(None, (plan.said, foreseen)):
                 write(job, EventRow(step=0, text=sentence))
             save_checkpoint(folder.checkpoints, state, ranks)
-            with watching(job, state, exam=exam):
-                fit(job, state)
+            fit_watched(job, state, unsure, exam=exam)
             return folder, ranks.awaited(partial(finish, folder, plan.task, str(data), recipe, tell))
 
 
@@ -128,6 +132,8 @@ def resume(
     *,
     data: str | Path | None = None,
     device: str | None = None,
+    memory: Memory | None = None,
+    workers: int | None = None,
     tell: Tell = silent,
     announce: Announce = silent,
     show: Show = silent,
@@ -138,6 +144,8 @@ def resume(
         run: its folder, or its bare name under `runs/`.
         data: where the data is now, if it has moved.
         device: to go on with, if it is not the one that the run began on.
+        memory: what is kept for the gradient from here on, if it is not what was.
+        workers: processes that read pictures from here on, if they are not as many as before.
         tell: told what is being done before and after the training itself.
         announce: told what is going to be done.
         show: told every row as it is measured.
@@ -145,7 +153,7 @@ def resume(
     Raises:
         BadRun: there is no such run, or none of its checkpoints is whole.
         BadData: the data has changed.
-        BadInput: the device is not here.
+        BadInput: the device is not here, or a setting makes no sense.
     """
     keep_memory()
     with joined(device, timeout=waiting(run)) as ranks:
@@ -153,14 +161,14 @@ def resume(
         with ranks.agreeing():
             folder = open_run(run)
             config, record = read_config(folder), read_record(folder)
-            recipe = config.config if device is None else replace(config.config, device=device)
+            recipe = changed(config.config, device=device, memory=memory, workers=workers)
             open_device(recipe.device)
             where = whereabouts(record) if data is None else data
-        with held(folder, ranks):
+        with held(folder, ranks), reproducible(recipe.deterministic) as unsure:
             with saying_if_stopped(f"before it went on; {folder.folder} is as it was"), ranks.agreeing():
                 task = reopen_task(where, record)
                 task = task.loaded(partial(tell, "reading pictures"), ranks.local_size)
-                task = readable(task, where, skip_bad=False)
+                refuse_changed(task, where)
             seed_everything(recipe.seed)
             network = build(config.network or task.spec(recipe))
             task.begin(network)
@@ -177,10 +185,24 @@ def resume(
                     keep_rows(folder.metrics, until=step)
                 for sentence in [*damaged, f"resumed from step {step}"]:
                     write(job, EventRow(step=step, text=sentence))
-                with watching(job, state, exam=True):
-                    fit(job, state)
+                fit_watched(job, state, unsure, exam=True)
                 named = str(data or record.data)
                 return folder, ranks.awaited(partial(finish, folder, task, named, recipe, tell))
+
+
+def changed(recipe: Recipe, *, device: str | None, memory: Memory | None, workers: int | None) -> Recipe:
+    """Return a recipe with what may change while it is trained.
+
+    Raises:
+        BadInput: a setting makes no sense.
+    """
+    refuse_nonsense(Settings(memory=memory, workers=workers, compile=recipe.compile))
+    return replace(
+        recipe,
+        device=recipe.device if device is None else device,
+        memory=recipe.memory if memory is None else memory,
+        workers=recipe.workers if workers is None else workers,
+    )
 
 
 def put_back(run: Run, state: State, ranks: Ranks) -> list[str]:
@@ -190,6 +212,14 @@ def put_back(run: Run, state: State, ranks: Ranks) -> list[str]:
     # Killed before its first one: the seed gives that start again.
     save_checkpoint(run.checkpoints, state, ranks)
     return []
+
+
+def fit_watched(job: Job, state: State, unsure: list[str], *, exam: bool) -> None:
+    """Train to the end, and write down what could not be deterministic though it was to be."""
+    with watching(job, state, exam=exam):
+        fit(job, state)
+    for sentence in unsure:
+        write(job, EventRow(step=state.progress.step, text=sentence))
 
 
 def at_once(run: Run) -> str:

@@ -9,7 +9,8 @@ from typing import final
 
 from torch import Tensor
 
-from residua.errors import BadInput
+from residua.data.listing import bulleted
+from residua.errors import BadData, BadInput
 from residua.nets.build import build
 from residua.nets.network import Network
 from residua.training.finder import find_lr, fitting_batch
@@ -112,6 +113,20 @@ def readable(task: Task, data: str | Path, skip_bad: bool) -> Task:
     if skip_bad:
         return task.without(task.source.bad)
     raise task.unusable(data)
+
+
+def refuse_changed(task: Task, data: str | Path) -> None:
+    """Refuse to go on with pictures that cannot be read as they could when the run began.
+
+    Raises:
+        BadData: there are some.
+    """
+    if task.source.bad:
+        named = bulleted(f"{name}: {why}" for name, why in task.source.bad)
+        raise BadData(
+            f"{data} is not as it was when the run began:\n{named}\n"
+            "Put the pictures back as they were, or start a new run"
+        )
 
 
 def with_fitting_batch(plan: Plan, settings: Settings, tell: Tell) -> Plan:

@@ -11,6 +11,7 @@ Augmentation = Literal["none", "light", "strong"]
 LossName = Literal["ce", "dice", "ce+dice", "focal", "boundary"]
 Optimizer = Literal["sgd", "adamw"]
 Memory = Literal["plain", "lean", "least"]
+OnBadBatch = Literal["stop", "skip"]
 
 WAIT: Final = 600
 """Seconds that processes which train together wait for each other."""
@@ -61,6 +62,9 @@ class Settings:
             to nothing, for a second forward pass.
         compile: compile the network first (worth it on a GPU).
         kernels: take norm, addition and ReLU together, by kernels compiled for this processor (for a CPU).
+        deterministic: the same bits every time on a GPU too, by slower algorithms; on a CPU they are the same anyway.
+        on_bad_batch: "stop" at a batch whose loss or gradient is not finite, or of which a picture can no longer be
+            read, or "skip" it and say so; not more than a tenth of an epoch is skipped.
         device: such as cpu or cuda:0.
         workers: processes that read pictures when they do not fit in memory; with all in memory none is needed.
         seed: of everything random.
@@ -102,6 +106,8 @@ class Settings:
     memory: Memory | None = None
     compile: bool | None = None
     kernels: bool | None = None
+    deterministic: bool | None = None
+    on_bad_batch: OnBadBatch | None = None
     device: str | None = None
     workers: int | None = None
     seed: int | None = None
@@ -143,6 +149,8 @@ class Recipe:
     channels_last: bool
     memory: Memory = "plain"
     compile: bool
+    deterministic: bool = False
+    on_bad_batch: OnBadBatch = "stop"
     device: str
     workers: int
     seed: int
@@ -181,6 +189,7 @@ WORDS: Final = {
     "loss": get_args(LossName),
     "norms": get_args(Norms),
     "memory": get_args(Memory),
+    "on_bad_batch": get_args(OnBadBatch),
 }
 SHARES: Final = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
 NOT_NEGATIVE: Final = ("body_lr", "weight_decay", "clip", "mixup", "cutmix")
@@ -194,7 +203,7 @@ def refuse_nonsense(settings: Settings) -> None:
                 raise BadInput(f"--{name.replace('_', '-')} is of a training that begins with --weights")
     for name, words in WORDS.items():
         if (word := getattr(settings, name)) is not None and word not in words:
-            raise BadInput(f"--{name} {word}: it must be one of {', '.join(words)}")
+            raise BadInput(f"--{name.replace('_', '-')} {word}: it must be one of {', '.join(words)}")
     if settings.compile and settings.memory not in (None, "plain"):
         raise BadInput(
             f"--compile with --memory {settings.memory}; a compiled network decides by itself what it keeps. "

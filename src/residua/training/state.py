@@ -23,6 +23,7 @@ class Progress(msgspec.Struct):
         loss, right, counted, seen: sums over the epoch so far: of the right answers, of those that can be right or
             wrong (pictures, or their pixels), and of the pictures.
         seconds: spent in the epoch so far.
+        skipped: bad batches of the epoch that were skipped.
         best, best_epoch: the best validation score, and when.
         done: nothing is left to do.
     """
@@ -38,6 +39,7 @@ class Progress(msgspec.Struct):
     best: float = -1.0
     best_epoch: int = 0
     done: bool = False
+    skipped: int = 0
 
 
 @final

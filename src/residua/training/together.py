@@ -43,6 +43,11 @@ def fitted_to(settings: Settings, ranks: Ranks) -> Settings:
         raise BadInput("--compile is for one process; leave it out, or train without torchrun")
     if not ranks.together:
         return settings
+    if settings.on_bad_batch == "skip":
+        raise BadInput(
+            "--on-bad-batch skip is for one process, as the others would wait for its part of the batch; leave it "
+            "out, or train without torchrun"
+        )
     if settings.memory not in (None, "plain"):
         raise BadInput(
             f"--memory {settings.memory} is for one process; leave it out, and divide the network by --sharded, "

@@ -24,10 +24,11 @@ from residua.errors import BadData
 @final
 @dataclass(frozen=True, kw_only=True)
 class MaskSplitDescription:
-    """One split: `masks[i]`, `labels[i]`, `bytes[i]`, `counts[i]` and `shapes[i]` belong to `names[i]`.
+    """One split: `masks[i]`, `labels[i]`, `bytes[i]`, `counts[i]`, `shapes[i]`, `checksums[i]` belong to `names[i]`.
 
-    `bytes` are those of the picture and of each of its masks, and empty without files. Of pictures in shards none is
-    named: `shards` is the hash of where all of them and their masks lie.
+    `bytes` and `checksums` are those of the picture and of each of its masks: empty without files, and checksums in
+    the runs of 0.1 too. Of pictures in shards none is named: `shards` is the hash of where all of them and their masks
+    lie.
     """
 
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class MaskSplitDescription:
     counts: tuple[tuple[int, ...], ...]
     shapes: tuple[tuple[int, int], ...]
     shards: str = ""
+    checksums: tuple[tuple[int | None, ...], ...] = ()
 
 
 @final
@@ -88,6 +90,7 @@ def _described(split: MaskSplit) -> MaskSplitDescription:
         bytes=tuple(split.pairs.sizes()),
         counts=tuple(map(tuple, split.counts.tolist())),
         shapes=tuple((height, width) for height, width in split.shapes.tolist()),
+        checksums=files.checksums if isinstance(files, FilePairs) else (),
     )
 
 
@@ -108,7 +111,8 @@ def reopen_masks(data: str | Path, description: MaskDescription) -> MaskSource:
     changes: list[str] = []
     splits: dict[str, MaskSplit] = {}
     for name, written in description.splits.items():
-        pairs = FilePairs(root, tuple(_pairs(written)), description.encoding, description.channels)
+        known = tuple(_pairs(written))
+        pairs = FilePairs(root, known, description.encoding, description.channels, written.checksums)
         changes += _changes(name, written, pairs)
         splits[name] = MaskSplit(
             name,

@@ -11,7 +11,7 @@ from residua.data.masks.pairing import Pair
 from residua.data.masks.preprocess import MaskPreprocess
 from residua.data.masks.shards.pairs import ShardPairs
 from residua.data.masks.source import MaskSource, unusable
-from residua.data.masks.split import Masked, MaskSplit, Pairs
+from residua.data.masks.split import FilePairs, Masked, MaskSplit, Pairs
 from residua.data.memory import memory_limit as usual_limit
 from residua.data.refusals import UnreadablePicture
 from residua.data.source import BadFile
@@ -25,14 +25,15 @@ _WIDEST = 4
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldPairs(Pairs):
-    """Pairs that were read from files at one scale and are held in memory."""
+    """Pairs that were read from files at one scale and are held in memory; None for one that cannot be read."""
 
     files: Pairs
-    held: tuple[Masked, ...] = field(repr=False)
+    held: tuple[Masked | None, ...] = field(repr=False)
     scale: float
 
     def read(self, index: int, *, scale: float = 1.0) -> Masked:
-        return self.held[index] if scale == self.scale else self.files.read(index, scale=scale)
+        held = self.held[index] if scale == self.scale else None
+        return self.files.read(index, scale=scale) if held is None else held
 
     def named(self) -> tuple[Pair, ...]:
         return self.files.named()
@@ -124,29 +125,39 @@ def _loaded(
     keep = _needed(split, scale) <= limit
     if not keep and not every and isinstance(split.pairs, ShardPairs):
         return split, 0, ()
-    found = _read_all(split, scale, keep=keep, count=count)
+    found, checksums = _read_all(split, scale, keep=keep, count=count)
+    if files := unsummed(split):
+        split = replace(split, pairs=replace(files, checksums=checksums))
     bad = [one for one in found if isinstance(one, BadFile)]
     if not keep or not split.pairs.sizes():
         return split, 0, bad
-    nothing = Masked(np.zeros((1, 1, 1), np.uint8), np.zeros((1, 1), np.uint8))
-    held = tuple(nothing if isinstance(one, BadFile) else one for one in found)
-    taken = sum(one.picture.nbytes + one.mask.nbytes for one in held)
+    held = tuple(None if isinstance(one, BadFile) else one for one in found)
+    taken = sum(one.picture.nbytes + one.mask.nbytes for one in held if one)
     return replace(split, pairs=HeldPairs(split.pairs, held, scale)), taken, bad
+
+
+def unsummed(split: MaskSplit) -> FilePairs | None:
+    """Return the files of a split, if it has files and does not know their checksums yet."""
+    files = split.pairs
+    return files if isinstance(files, FilePairs) and not files.checksums else None
 
 
 def _read_all(
     split: MaskSplit, scale: float, *, keep: bool, count: Callable[[int], None]
-) -> list[Masked | BadFile]:
-    nothing = Masked(np.zeros((1, 1, 1), np.uint8), np.zeros((1, 1), np.uint8))
+) -> tuple[list[Masked | BadFile | None], tuple[tuple[int | None, ...], ...]]:
+    files = unsummed(split)
+    checksums: list[tuple[int | None, ...]] = [()] * len(split)
 
-    def read(index: int) -> Masked | BadFile:
+    def read(index: int) -> Masked | BadFile | None:
+        if files:  # just before they are decoded: so the disk is asked for them once
+            checksums[index] = files.checksum(index)
         try:
             pair = split.read(index, scale=scale)
         except UnreadablePicture as refusal:
             return BadFile(split.names[index], refusal.reason)
-        return pair if keep else nothing
+        return pair if keep else None
 
-    return in_threads(read, len(split), done=count)
+    return in_threads(read, len(split), done=count), tuple(checksums)
 
 
 def _needed(split: MaskSplit, scale: float) -> int:

@@ -9,12 +9,14 @@ from typing import NamedTuple, final
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from residua.data.contents import content_of, file_checksum
 from residua.data.masks.encoding import ClassMap, MaskEncoding
 from residua.data.masks.pairing import Pair
 from residua.data.masks.rasters import Raster, read_raster
 from residua.data.masks.resize import reduced, with_channels_of
 from residua.data.masks.scan import numbered
 from residua.data.masks.stored import Stored, read_layers, read_mask_file, size_of
+from residua.data.pictures import named
 from residua.data.refusals import UnreadablePicture
 
 
@@ -78,19 +80,48 @@ def decoded_mask(encoding: MaskEncoding, stored: Stored, name: str) -> ClassMap:
 @final
 @dataclass(frozen=True, slots=True)
 class FilePairs(Pairs):
-    """Pairs in files; their names are relative to `root`, or absolute."""
+    """Pairs in files; a file whose content is no longer what it was is refused.
+
+    Attributes:
+        root: the folder that names start from which are not absolute.
+        pairs: the names.
+        encoding: of the masks.
+        channels: of every picture.
+        checksums: of the files of each pair as they were when all were read; empty before.
+    """
 
     root: Path
     pairs: tuple[Pair, ...]
     encoding: MaskEncoding
     channels: int
+    checksums: tuple[tuple[int | None, ...], ...] = field(default=(), repr=False)
 
     def read(self, index: int, *, scale: float = 1.0) -> Masked:
+        self.refuse_changed(index)
         pair = self.pairs[index]
         picture = with_channels_of(
             read_raster(self.root / pair.image, name=pair.image), self.channels, pair.image
         )
         return fitting(picture, self.mask(index), pair, scale)
+
+    def refuse_changed(self, index: int) -> None:
+        """Read the files of pair `index` and raise `UnreadablePicture` if one is not what it was.
+
+        They are read once more to be decoded; by then the system holds them in memory.
+        """
+        if not self.checksums:
+            return
+        for name, checksum in zip(self.files(index), self.checksums[index], strict=True):
+            with named(name):
+                content_of(self.root / name, name=name, checksum=checksum)
+
+    def files(self, index: int) -> tuple[str, ...]:
+        """Return the names of the picture and of the masks of pair `index`."""
+        return (self.pairs[index].image, *self.pairs[index].masks)
+
+    def checksum(self, index: int) -> tuple[int | None, ...]:
+        """Return the checksums of the files of pair `index` as they are now; None for one that cannot be read."""
+        return tuple(file_checksum(self.root / name) for name in self.files(index))
 
     def mask(self, index: int) -> ClassMap:
         """Return the class of each pixel of pair `index`."""
@@ -109,10 +140,13 @@ class FilePairs(Pairs):
         return self.pairs
 
     def sizes(self) -> list[tuple[int, ...]]:
-        return [tuple(_size(self.root / name) for name in (pair.image, *pair.masks)) for pair in self.pairs]
+        every = range(len(self.pairs))
+        return [tuple(_size(self.root / name) for name in self.files(index)) for index in every]
 
     def chosen(self, indices: list[int]) -> "FilePairs":
-        return FilePairs(self.root, tuple(self.pairs[i] for i in indices), self.encoding, self.channels)
+        pairs = tuple(self.pairs[index] for index in indices)
+        checksums = tuple(self.checksums[index] for index in indices) if self.checksums else ()
+        return FilePairs(self.root, pairs, self.encoding, self.channels, checksums)
 
 
 @final

@@ -30,6 +30,8 @@ def usual_choices(settings: Settings) -> Choices:
         "memory": usual_memory(settings),
         "compile": (False, "off unless asked for"),
         "kernels": usual_kernels(settings, settings.device or device),
+        "deterministic": (False, "off unless asked for; a CPU gives the same bits without it"),
+        "on_bad_batch": ("stop", "what is wrong should be seen"),
         "device": (device, "the fastest here"),
         "workers": (0, "the loader decides by the size of the set"),
         "sharded": (False, "every process holds the whole network"),
