@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from residua.exam import examine, heal, watch
     from residua.nets.build import build
     from residua.nets.presets import PRESETS, spec
-    from residua.nets.spec import DenseNetSpec, PlainSpec, ResNetSpec, ReversibleSpec, TiramisuSpec, UNetSpec
+    from residua.nets.spec import (
+        DenseNetSpec,
+        FastSpec,
+        PlainSpec,
+        ResNetSpec,
+        ReversibleSpec,
+        TiramisuSpec,
+        UNetSpec,
+    )
     from residua.runs import load_model
     from residua.training import Settings, evaluate, predict, resume, train
 
 __all__ = [
     "PRESETS",
     "DenseNetSpec",
+    "FastSpec",
     "PlainSpec",
     "ResNetSpec",
     "ReversibleSpec",
@@ -42,6 +51,7 @@ __all__ = [
 _HOMES: Final = {
     "PRESETS": "residua.nets.presets",
     "DenseNetSpec": "residua.nets.spec",
+    "FastSpec": "residua.nets.spec",
     "PlainSpec": "residua.nets.spec",
     "ResNetSpec": "residua.nets.spec",
     "ReversibleSpec": "residua.nets.spec",

@@ -22,6 +22,7 @@ from residua.nets.network import Network
 from residua.nets.presets import PRESETS
 from residua.nets.spec import (
     DenseNetSpec,
+    FastSpec,
     PlainSpec,
     ResNetSpec,
     ReversibleSpec,
@@ -230,7 +231,7 @@ def test_an_identity_leg_carries_its_input_bit_for_bit(network: Network) -> None
     assert checked == [True] * len(identities)
     spec = network.spec
     assert bool(identities) == (
-        isinstance(spec, DenseNetSpec | ReversibleSpec | TiramisuSpec)
+        isinstance(spec, DenseNetSpec | ReversibleSpec | FastSpec | TiramisuSpec)
         or (isinstance(spec, ResNetSpec | UNetSpec) and spec.join != "none")
     )
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from residua.nets.presets import PRESETS
 from residua.nets.spec import (
     DenseNetSpec,
+    FastSpec,
     PlainSpec,
     ResNetSpec,
     ReversibleSpec,
@@ -35,6 +36,8 @@ def slim(spec: Spec) -> Spec:
             return replace(spec, depths=depths, growth=4, stem_width=8, classes=CLASSES)
         case ReversibleSpec():
             return replace(spec, depths=(2, 2, 2), widths=(2, 4, 8), stem_width=4, classes=CLASSES)
+        case FastSpec():
+            return replace(spec, depths=(2, 2, 2), widths=(4, 8, 16), classes=CLASSES)
         case UNetSpec(encoder=None):
             return replace(spec, widths=tuple(4 * 2**level for level in range(len(spec.widths))))
         case UNetSpec():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from residua.nets.spec import (
     DenseNetSpec,
+    FastSpec,
     Norm,
     Order,
     PlainSpec,
@@ -127,5 +128,16 @@ def reversibles(draw: st.DrawFn) -> ReversibleSpec:
     )
 
 
+@st.composite
+def fasts(draw: st.DrawFn) -> FastSpec:
+    depths = draw(st.lists(st.integers(1, 2), min_size=1, max_size=3))
+    return FastSpec(
+        depths=tuple(depths),
+        widths=tuple(draw(st.integers(1, 8)) for _ in depths),
+        in_channels=draw(CHANNELS),
+        classes=draw(CLASSES),
+    )
+
+
 def specs() -> st.SearchStrategy[Spec]:
-    return st.one_of(plains(), resnets(), densenets(), reversibles(), unets(), tiramisus())
+    return st.one_of(plains(), resnets(), densenets(), reversibles(), fasts(), unets(), tiramisus())

@@ -7,6 +7,7 @@ import msgspec
 from torch import nn
 
 from residua.nets.densenet import densenet
+from residua.nets.fast import fast
 from residua.nets.network import Network, refuse_misfit
 from residua.nets.plain import plain
 from residua.nets.presets import spec as spec_named
@@ -14,6 +15,7 @@ from residua.nets.resnet import resnet
 from residua.nets.revnet import revnet
 from residua.nets.spec import (
     DenseNetSpec,
+    FastSpec,
     PlainSpec,
     ResNetSpec,
     ReversibleSpec,
@@ -64,6 +66,8 @@ def build(
             built = densenet(spec)
         case ReversibleSpec():
             built = revnet(spec)
+        case FastSpec():
+            built = fast(spec)
         case UNetSpec():
             built = unet(spec)
         case TiramisuSpec():

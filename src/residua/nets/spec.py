@@ -12,7 +12,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from residua.errors import BadSpec
-from residua.nets.refusals import refuse_none, refuse_rate, refuse_unknown_words
+from residua.nets.refusals import refuse_none, refuse_rate, refuse_unknown_words, refuse_unpaired
 
 Norm = Literal["batch", "group", "none"]
 Order = Literal["original", "norm_after_sum", "relu_before_sum", "relu_preact", "full_preact"]
@@ -90,8 +90,7 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
         refuse_unknown_words(self)
         refuse_none(self, "depths", "widths", "stem_width", "groups")
         refuse_rate("stochastic_depth", self.stochastic_depth)
-        if len(self.depths) != len(self.widths):
-            raise BadSpec(f"depths {self.depths} and widths {self.widths}; give one of each for every stage")
+        refuse_unpaired(self.depths, self.widths)
         self._refuse_idle_shape()
         self._refuse_dead_start()
 
@@ -187,8 +186,28 @@ class ReversibleSpec(msgspec.Struct, frozen=True, kw_only=True, tag="reversible"
 
     def __post_init__(self) -> None:
         refuse_none(self, "depths", "widths", "stem_width")
-        if len(self.depths) != len(self.widths):
-            raise BadSpec(f"depths {self.depths} and widths {self.widths}; give one of each for every stage")
+        refuse_unpaired(self.depths, self.widths)
+
+
+class FastSpec(msgspec.Struct, frozen=True, kw_only=True, tag="fast", tag_field="family"):
+    """A pre-activated residual network for small images that halves them at once, to be trained in minutes.
+
+    >>> stride(FastSpec(depths=(1, 1, 1), widths=(32, 64, 128)))
+    8
+
+    Attributes:
+        depths: blocks of two convolutions in each stage.
+        widths: channels of each stage; the first convolution, at half the size, gives those of the first.
+    """
+
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+    in_channels: int = 3
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        refuse_none(self, "depths", "widths")
+        refuse_unpaired(self.depths, self.widths)
 
 
 class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field="family"):
@@ -260,7 +279,7 @@ class TiramisuSpec(msgspec.Struct, frozen=True, kw_only=True, tag="tiramisu", ta
 Segmenting = UNetSpec | TiramisuSpec
 """Networks that give a class for every pixel, at the size of the image."""
 
-Spec = PlainSpec | ResNetSpec | DenseNetSpec | ReversibleSpec | Segmenting
+Spec = PlainSpec | ResNetSpec | DenseNetSpec | ReversibleSpec | FastSpec | Segmenting
 
 
 def stride(spec: Spec) -> int:
@@ -276,6 +295,8 @@ def stride(spec: Spec) -> int:
             return int(2 ** (len(spec.depths) - 1)) * (4 if spec.stem == "imagenet" else 1)
         case ReversibleSpec():
             return int(2 ** (len(spec.depths) - 1))
+        case FastSpec():
+            return int(2 ** len(spec.depths))
         case UNetSpec():
             return stride(spec.encoder) if spec.encoder else int(2 ** (len(spec.widths) - 1))
         case TiramisuSpec():
@@ -296,7 +317,7 @@ def smallest(spec: Spec) -> int:
     match spec:
         case PlainSpec():
             return stride(spec)
-        case ResNetSpec() | ReversibleSpec():
+        case ResNetSpec() | ReversibleSpec() | FastSpec():
             return stride(spec) // 2 + 1
         case DenseNetSpec():
             pooled = int(2 ** (len(spec.depths) - 1))

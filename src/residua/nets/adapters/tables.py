@@ -11,6 +11,7 @@ from typing import Final, assert_never, final
 
 from residua.nets.spec import (
     DenseNetSpec,
+    FastSpec,
     PlainSpec,
     ResNetSpec,
     ReversibleSpec,
@@ -187,7 +188,7 @@ def conventions(spec: Spec) -> Mapping[str, Conventions]:
                 "torchvision": Conventions(rows=(*body, *TORCHVISION_VGG_HEAD)),
                 "timm": Conventions(rows=(*body, *TIMM_VGG_HEAD), kernels=TIMM_VGG_KERNELS),
             }
-        case ReversibleSpec() | UNetSpec() | TiramisuSpec():
+        case ReversibleSpec() | FastSpec() | UNetSpec() | TiramisuSpec():
             return {}
         case _:
             assert_never(spec)
