@@ -61,6 +61,8 @@ def test_a_network_that_is_too_large_for_the_pictures_is_refused_before_they_are
         ("photos", Settings(void="255"), "--void is for pictures with masks"),
         ("scenes", Settings(model="resnet18"), "resnet18 gives one class a picture"),
         ("scenes", Settings(mixup=0.2), "--mixup is for one class a picture"),
+        ("scenes", Settings(recipe="fast"), "--recipe is for one class a picture"),
+        ("scenes", Settings(early_size=0.5), "--early-size is for one class a picture"),
         ("scenes", Settings(image_size=32), "--image-size .* --crop and --scale say what is seen"),
         ("scenes", Settings(model="unet", zero_init=True), "residual encoders; unet has none"),
     ],

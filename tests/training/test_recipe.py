@@ -1,13 +1,13 @@
 """What is chosen for a user, and what is refused."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from residua.data import Preprocess, open_source
 from residua.errors import BadInput
 from residua.training import Settings
-from residua.training.recipe import broken_rule, refuse_nonsense
+from residua.training.recipe import RECIPES, Recipe, RecipeName, broken_rule, refuse_nonsense
 from residua.training.tasks import Classification, decide
 
 
@@ -38,6 +38,8 @@ def test_the_usual_learning_rate_is_that_of_the_batch_in_use() -> None:
         ("ema", float("nan"), "it must be a finite number"),
         ("clip", float("-inf"), "it must be a finite number"),
         ("clip", -1, "it must not be negative"),
+        ("early_size", 0, "it must be above 0 and at most 1"),
+        ("early_size", 1.25, "it must be above 0 and at most 1"),
         ("seed", 0, None),
         ("lr", 1e-9, None),
     ],
@@ -51,3 +53,25 @@ def test_a_word_must_be_one_that_is_known() -> None:
     object.__setattr__(settings, "optimizer", "adam")  # as without the checks of types in these tests
     with pytest.raises(BadInput, match="--optimizer adam: it must be one of sgd, adamw"):
         refuse_nonsense(settings)
+
+
+def test_a_recipe_goes_before_the_usual_and_the_user_before_both() -> None:
+    source = open_source("digits")
+    task = Classification(source=source, preprocess=Preprocess.for_source(source))
+    usual, _ = decide(task, Settings(device="cpu"), "digits")
+    recipe, chosen = decide(task, Settings(device="cpu", recipe="fast", epochs=3, ema=0.5), "digits")
+    fast = RECIPES["fast"]
+    assert (recipe.recipe, recipe.epochs, recipe.ema) == ("fast", 3, 0.5)
+    for name in fast.keys() - {"epochs", "ema"}:
+        assert (getattr(recipe, name), chosen[name]) == fast[name]
+    for name in {field.name for field in fields(Recipe)} - fast.keys() - {"recipe"}:
+        assert getattr(recipe, name) == getattr(usual, name)
+    assert {"epochs", "ema", "recipe"}.isdisjoint(chosen)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_names_settings_and_says_why(name: RecipeName) -> None:
+    known = {field.name for field in fields(Settings)}
+    assert RECIPES[name].keys() <= known
+    assert all(why for _, why in RECIPES[name].values())
+    refuse_nonsense(Settings(**{setting: value for setting, (value, _) in RECIPES[name].items()}))

@@ -82,7 +82,7 @@ def test_it_learns_and_says_so_in_its_rows(run: Path) -> None:
 def test_everything_chosen_is_written_down_with_its_reason(run: Path) -> None:
     written = msgspec.json.decode((run / "config.json").read_bytes())
     given = {"data", "model", "device", "batch_size", "epochs", "lr", "crop"}
-    other = {"image_size", "mixup", "cutmix", "classes", "void", *FINE_TUNING}
+    other = {"image_size", "early_size", "mixup", "cutmix", "classes", "void", *FINE_TUNING}
     assert set(written["chosen"]) == set(written["config"]) - given - other
     assert all(written["chosen"].values())
     record = read_record(open_run(run))

@@ -5,6 +5,7 @@ from residua.data.balance import unbalanced
 from residua.data.batches import Batch, Batches
 from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
+from residua.data.growing import Growing
 from residua.data.loading import load, load_split
 from residua.data.memory import memory_limit
 from residua.data.one_split import open_split
@@ -28,6 +29,7 @@ __all__ = [
     "Batches",
     "CheckReport",
     "Description",
+    "Growing",
     "Picture",
     "Preprocess",
     "Scenes",

@@ -121,5 +121,11 @@ def fitted_spec(recipe: Recipe, source: Source) -> Spec:
         recipe.model, stochastic_depth=recipe.stochastic_depth, zero_init=recipe.zero_init
     )
     spec = resized(spec, classes=len(source.classes), in_channels=source.channels)
-    refuse_misfit(spec, channels=source.channels, size=(recipe.image_size, recipe.image_size))
+    for side in (early_side(recipe), recipe.image_size):
+        refuse_misfit(spec, channels=source.channels, size=(side, side))
     return spec
+
+
+def early_side(recipe: Recipe) -> int:
+    """Return the side in pixels at which pictures are seen in the early epochs."""
+    return round(recipe.early_size * recipe.image_size)

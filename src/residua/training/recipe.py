@@ -1,8 +1,9 @@
 """What a training does: what the user set, and the whole of it with nothing left open."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Literal, final, get_args
+from typing import Any, Final, Literal, final, get_args
 
 from residua.errors import BadInput
 
@@ -12,6 +13,7 @@ LossName = Literal["ce", "dice", "ce+dice", "focal", "boundary"]
 Optimizer = Literal["sgd", "adamw"]
 Memory = Literal["plain", "lean", "least"]
 OnBadBatch = Literal["stop", "skip"]
+RecipeName = Literal["usual", "fast"]
 
 WAIT: Final = 600
 """Seconds that processes which train together wait for each other."""
@@ -26,6 +28,7 @@ class Settings:
     3
 
     Attributes:
+        recipe: what is chosen for the others: "usual", or "fast" for small pictures and little time.
         model: name of the network, as `residua models` lists them, or the path of a JSON file that describes one.
         weights: to begin with: a file, the folder of a run, or hf:OWNER/REPO on the Hugging Face Hub.
         frozen: epochs at the beginning in which only what is new learns, and the rest stays as it came.
@@ -51,6 +54,7 @@ class Settings:
             and predicted at their own size all the same.
         classes: names of the classes of masks, with commas between them, or a file of them.
         void: values of masks that stand for no class, with commas between them: numbers, or colours such as #ff00ff.
+        early_size: share of the image size at which pictures are seen in the first two thirds of the epochs.
         augment: "none", "light" (crops and flips) or "strong" (colour and shape too).
         mixup: alpha of mixup; 0 for none.
         cutmix: alpha of CutMix; 0 for none.
@@ -72,6 +76,7 @@ class Settings:
         timeout: seconds that these processes wait for each other, before the others are taken for lost.
     """
 
+    recipe: RecipeName | None = None
     model: str | None = None
     weights: str | None = None
     frozen: int | None = None
@@ -91,6 +96,7 @@ class Settings:
     class_weights: bool | None = None
     patience: int | None = None
     image_size: int | None = None
+    early_size: float | None = None
     loss: LossName | None = None
     crop: int | None = None
     scale: float | None = None
@@ -124,6 +130,7 @@ class Recipe:
     """
 
     data: str
+    recipe: RecipeName = "usual"
     model: str
     weights: str = ""
     frozen: int = 0
@@ -156,6 +163,7 @@ class Recipe:
     seed: int
     kernels: bool = False
     image_size: int = 0
+    early_size: float = 1.0
     mixup: float = 0.0
     cutmix: float = 0.0
     loss: LossName = "ce"
@@ -169,6 +177,20 @@ class Recipe:
 
 FINE_TUNING: Final = ("weights", "frozen", "body_lr", "norms")
 """What means nothing to a network that is built anew; `residua.training.finetune` chooses it for one that is not."""
+
+RECIPES: Final[Mapping[RecipeName, Mapping[str, tuple[Any, str]]]] = {
+    "usual": {},
+    "fast": {
+        "model": ("resnet8_fast", "few blocks, at half the size: it learns most in a minute"),
+        "epochs": (8, "a few minutes on a processor for 50,000 pictures"),
+        "lr": (0.2, "the highest at which batches of 128 still learn well"),
+        "warmup": (0.2, "the first fifth of the steps"),
+        "label_smoothing": (0.1, "a network that has not converged is not held back by it"),
+        "ema": (0.0, "the learning rate falls to 0, so the last weights are the best"),
+        "early_size": (0.75, "half of the pixels show most of a picture"),
+    },
+}
+"""What a recipe chooses instead of the usual, and why; what the user sets goes before either."""
 
 WHOLE: Final = {
     # whole numbers, and the least of each
@@ -190,6 +212,7 @@ WORDS: Final = {
     "norms": get_args(Norms),
     "memory": get_args(Memory),
     "on_bad_batch": get_args(OnBadBatch),
+    "recipe": get_args(RecipeName),
 }
 SHARES: Final = ("momentum", "warmup", "label_smoothing", "ema", "stochastic_depth")
 NOT_NEGATIVE: Final = ("body_lr", "weight_decay", "clip", "mixup", "cutmix")
@@ -235,7 +258,7 @@ def broken_rule(name: str, value: float) -> str | None:
         return "it is a share, at least 0 and below 1"
     if name in NOT_NEGATIVE and value < 0:
         return "it must not be negative"
-    if name == "scale" and not 0 < value <= 1:
+    if name in ("scale", "early_size") and not 0 < value <= 1:
         return "it must be above 0 and at most 1"
     if name == "lr" and value <= 0:
         return "it must be above 0; `--lr auto` looks for one"

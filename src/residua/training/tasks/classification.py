@@ -9,13 +9,14 @@ from typing import ClassVar, Final, final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from residua.data import (
     WHOLE,
     Augment,
     BadFile,
     Batches,
+    Growing,
     Preprocess,
     Share,
     Source,
@@ -26,14 +27,15 @@ from residua.data import (
 )
 from residua.errors import BadData, BadInput, Diverged
 from residua.look import Examples, Loss
+from residua.nets.fast import whiten
 from residua.nets.network import Network
-from residua.nets.spec import Spec
+from residua.nets.spec import FastSpec, Spec
 from residua.objective import balanced_weights, cross_entropy, score
 from residua.runs import Model
 from residua.training.distributed import ALONE, Ranks
 from residua.training.diverged import first_batch_not_finite, first_of
 from residua.training.evaluate import BATCH, Evaluation, answers, evaluate_split, write_evaluation
-from residua.training.network import classifying_spec, fitted_spec
+from residua.training.network import classifying_spec, early_side, fitted_spec
 from residua.training.recipe import Recipe, Settings
 from residua.training.record import DataRecord, data_record
 from residua.training.tasks.task import Choices, Task, TrainingBatches, Validation
@@ -109,6 +111,7 @@ class Classification(Task):
                 size,
                 f"the pictures are about {source.typical_size[0]} × {source.typical_size[1]} pixels",
             ),
+            "early_size": (1.0, "the same size from the first epoch on"),
             "augment": (
                 "light",
                 "crops" + (" and flips" if source.mirrored else "; these pictures are not mirrored"),
@@ -121,7 +124,11 @@ class Classification(Task):
         return fitted_spec(recipe, self.source)
 
     def begin(self, network: Network) -> None:
-        pass  # the classes of pictures are about as many as each other
+        """Begin a stem with the directions in which the pictures vary, where the network is made for it."""
+        if isinstance(network.spec, FastSpec):
+            stem = network.get_submodule("stem.conv")
+            assert isinstance(stem, nn.Conv2d)
+            whiten(stem, self.examples()[0])
 
     def sample(self) -> Tensor:
         pre = self.preprocess
@@ -150,7 +157,7 @@ class Classification(Task):
         augment = Augment.for_source(
             self.source, self.preprocess, strength=recipe.augment, mixup=recipe.mixup, cutmix=recipe.cutmix
         )
-        return Batches(
+        batches = Batches(
             self.source.splits["train"],
             self.preprocess,
             augment=augment,
@@ -161,6 +168,9 @@ class Classification(Task):
             drop_last=True,
             share=share,
         )
+        if recipe.early_size == 1:
+            return batches
+        return Growing(batches, early_side(recipe), recipe.epochs)
 
     def loss(self, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> Loss:
         weights = None

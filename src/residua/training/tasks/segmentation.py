@@ -40,7 +40,7 @@ from residua.training.tasks.usual import usual_choices
 from residua.types import VOID
 
 SAMPLES: Final = 64
-OF_PICTURES: Final = ("image_size", "mixup", "cutmix")
+OF_PICTURES: Final = ("recipe", "image_size", "early_size", "mixup", "cutmix")
 """Settings that only one class a picture has a use for."""
 BACKGROUNDS: Final = ("background", "_background_", "bg", "ground", "none", "nothing", "0")
 """What the class between the things is called."""

@@ -9,7 +9,7 @@ from residua.nets.spec import ReversibleSpec
 from residua.training.kernels import kernels
 from residua.training.network import spec_of
 from residua.training.processor import has_bfloat16, pick_device
-from residua.training.recipe import WAIT, Recipe, Settings, refuse_nonsense
+from residua.training.recipe import RECIPES, WAIT, Recipe, Settings, refuse_nonsense
 from residua.training.tasks.task import Choices, Task
 
 
@@ -18,6 +18,7 @@ def usual_choices(settings: Settings) -> Choices:
     device = pick_device()
     fast = has_bfloat16(torch.device(settings.device or device))
     return {
+        "recipe": ("usual", "nothing else was asked for"),
         "momentum": (0.9, "the usual one"),
         "ema": (0.999, "the averaged weights are the ones kept"),
         "clip": (5.0, "far above a healthy gradient"),
@@ -74,7 +75,7 @@ def decide(task: Task, settings: Settings, data: str) -> tuple[Recipe, dict[str,
         BadInput: a setting is out of its range.
     """
     refuse_nonsense(settings)
-    choices = task.choices(settings)
+    choices = task.choices(settings) | RECIPES[settings.recipe or "usual"]
     values: dict[str, Any] = {"data": data}
     reasons: dict[str, str] = {}
     for field in fields(settings):
