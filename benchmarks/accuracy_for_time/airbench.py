@@ -119,7 +119,8 @@ class AirbenchTraining(Training):
         super().__init__(pictures, labels, epochs=epochs, seed=seed)
         self.model = Airbench(WIDTHS[width])
         self.batch = BATCH
-        whiten(self.model.whiten, self.normalise(pictures[:PATCHES_OF]))
+        few = self.random.permutation(len(pictures))[:PATCHES_OF]
+        whiten(self.model.whiten, self.normalise(pictures[few]))
         learned = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
         biases = [p for n, p in learned if ".norm" in n]
         rest = [p for n, p in learned if ".norm" not in n]

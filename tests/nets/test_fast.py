@@ -11,7 +11,7 @@ from residua.parts import joins
 
 
 def striped(count: int, channels: int = 3) -> Tensor:
-    """Return noise over strong stripes down the images, so that one direction of its patches is far above the others."""
+    """Return noise over strong stripes, so that one direction of the patches is far above the others."""
     torch.manual_seed(0)
     stripes = torch.sin(torch.arange(16.0)).expand(count, channels, 16, 16)
     return 5 * stripes * torch.randn(count, 1, 1, 1) + 0.1 * torch.randn(count, channels, 16, 16)

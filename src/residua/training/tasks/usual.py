@@ -75,7 +75,7 @@ def decide(task: Task, settings: Settings, data: str) -> tuple[Recipe, dict[str,
         BadInput: a setting is out of its range.
     """
     refuse_nonsense(settings)
-    choices = task.choices(settings) | RECIPES[settings.recipe or "usual"]
+    choices = {**task.choices(settings), **RECIPES[settings.recipe or "usual"]}
     values: dict[str, Any] = {"data": data}
     reasons: dict[str, str] = {}
     for field in fields(settings):
