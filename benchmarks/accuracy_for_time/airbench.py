@@ -110,12 +110,12 @@ class AirbenchTraining(Training):
     Args:
         pictures: uint8, N × 32 × 32 × 3.
         labels: of the pictures.
-        epochs: passes over them, in parts of one too.
+        epochs: passes over them.
         seed: of all that is random.
         width: "full" or "narrow".
     """
 
-    def __init__(self, pictures: np.ndarray, labels: Tensor, *, epochs: float, seed: int, width: str) -> None:
+    def __init__(self, pictures: np.ndarray, labels: Tensor, *, epochs: int, seed: int, width: str) -> None:
         super().__init__(pictures, labels, epochs=epochs, seed=seed)
         self.model = Airbench(WIDTHS[width])
         self.batch = BATCH

@@ -10,7 +10,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from residua.training.processor import has_bfloat16
+
 BATCH = 500
+CPU = torch.device("cpu")
 
 
 def read_pictures(folder: Path) -> tuple[np.ndarray, Tensor]:
@@ -42,7 +45,7 @@ class Accuracy:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> Accuracy:
-    """Return how many pictures are right, in float32; no side's time has this in it.
+    """Return how many pictures are right, for all sides in the type that is faster here; no side's time has it in.
 
     Args:
         model: from normalised images to logits.
@@ -53,12 +56,13 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> Accuracy:
     right = averaged = 0
     for start in range(0, len(images), BATCH):
         batch, truth = images[start : start + BATCH], labels[start : start + BATCH]
-        seen = model(batch)
-        right += int((seen.argmax(1) == truth).sum())
         padded = F.pad(batch, (1, 1, 1, 1), mode="reflect")
         size = batch.shape[-1]
         moved = [padded[:, :, :size, :size], padded[:, :, 2:, 2:]]
-        still = seen + model(batch.flip(3))
-        shifted = sum(model(view) + model(view.flip(3)) for view in moved)
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU)):
+            seen = model(batch).float()
+            still = seen + model(batch.flip(3)).float()
+            shifted = sum(model(view).float() + model(view.flip(3)).float() for view in moved)
+        right += int((seen.argmax(1) == truth).sum())
         averaged += int(((still / 2 + shifted / 4).argmax(1) == truth).sum())
     return Accuracy(plain=right / len(images), averaged=averaged / len(images))

@@ -34,7 +34,7 @@ class ResNet20Training(Training):
 
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    def __init__(self, pictures: np.ndarray, labels: Tensor, *, epochs: float, seed: int) -> None:
+    def __init__(self, pictures: np.ndarray, labels: Tensor, *, epochs: int, seed: int) -> None:
         super().__init__(pictures, labels, epochs=epochs, seed=seed)
         self.model = CifarResNet(20)
         for module in self.model.modules():

@@ -9,7 +9,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import torch
 
@@ -18,40 +18,53 @@ from benchmarks.accuracy_for_time.pictures import accuracy, read_pictures
 from benchmarks.accuracy_for_time.resnet20 import ResNet20Training
 from benchmarks.accuracy_for_time.training import Spent, Training
 from residua.data import Preprocess
-from residua.runs import EpochRow, Row, load_model
+from residua.runs import EpochRow, Row, StepRow, load_model
 from residua.training import Settings, train
 from residua.training.processor import keep_memory
+from residua.training.record import read_config
 
 
-def residua(cifar: Path, epochs: float, seed: int) -> dict[str, Any]:
+@final
+class Clock:
+    """What the steps of a training of ours take, read off the rows that it shows.
+
+    Before the row of an epoch come those of its steps, each shown as soon as its step is done, and then the look at the
+    validation pictures; so the last row of a step closes the time of its epoch.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = self.cpu = 0.0
+        self.began = self.stepped = 0.0
+
+    def start(self, *_: object) -> None:
+        """Begin an epoch."""
+        self.began = time.process_time()
+
+    def show(self, row: Row) -> None:
+        """Take note of a row."""
+        match row:
+            case StepRow():
+                self.stepped = time.process_time()
+            case EpochRow():
+                self.seconds += row.seconds
+                self.cpu += self.stepped - self.began
+                self.start()
+
+
+def residua(cifar: Path, epochs: int, seed: int) -> dict[str, Any]:
     """Train as `residua train CIFAR10 --recipe fast --epochs N --seed S` does, and return what it took and gave."""
-    seconds = cpu = 0.0
-    began = 0.0
-
-    def start(*_: object) -> None:
-        nonlocal began
-        began = time.process_time()
-
-    def show(row: Row) -> None:
-        # What comes before an epoch's row is its steps, and then the look at validation pictures; a row of a step is
-        # shown as soon as its step is done, so the last of them closes the epoch's time.
-        nonlocal seconds, cpu, began, last
-        if isinstance(row, EpochRow):
-            seconds += row.seconds
-            cpu += last - began
-            began = time.process_time()
-        else:
-            last = time.process_time()
-
-    last = 0.0
+    clock = Clock()
+    settings = Settings(recipe="fast", epochs=epochs, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(recipe="fast", epochs=int(epochs), seed=seed)
-        run, _ = train(cifar, settings, run=f"{folder}/run", exam=False, announce=start, show=show)
+        run, _ = train(
+            cifar, settings, run=f"{folder}/run", exam=False, announce=clock.start, show=clock.show
+        )
+        dtype = "bfloat16" if read_config(run).config.amp else "float32"
         model = load_model(run.folder)
     assert isinstance(model.preprocess, Preprocess)
     pictures, labels = read_pictures(cifar / "test")
     images = model.preprocess.normalise(torch.from_numpy(pictures).permute(0, 3, 1, 2))
-    spent = Spent(seconds=seconds, cpu=cpu, dtype="as chosen")
+    spent = Spent(seconds=clock.seconds, cpu=clock.cpu, dtype=dtype)
     return asdict(spent) | asdict(accuracy(model.network, images, labels))
 
 
@@ -62,7 +75,7 @@ def peer(cifar: Path, training: Training) -> dict[str, Any]:
     return asdict(spent) | asdict(accuracy(training.model, training.normalise(pictures), labels))
 
 
-def trained(side: str, cifar: Path, epochs: float, seed: int) -> dict[str, Any]:
+def trained(side: str, cifar: Path, epochs: int, seed: int) -> dict[str, Any]:
     """Return what one training of a side took and gave."""
     keep_memory()
     if side == "residua":
@@ -76,5 +89,5 @@ def trained(side: str, cifar: Path, epochs: float, seed: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     folder, side, epochs, seed = sys.argv[1:]
-    found = trained(side, Path(folder), float(epochs), int(seed))
+    found = trained(side, Path(folder), int(epochs), int(seed))
     print(json.dumps({"threads": torch.get_num_threads(), "torch": torch.__version__} | found))
