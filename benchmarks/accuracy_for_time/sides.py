@@ -1,6 +1,8 @@
 """One training of one side, in a process of its own, so that none finds the caches of another.
 
-python -m benchmarks.accuracy_for_time.sides CIFAR10 SIDE EPOCHS SEED
+    python -m benchmarks.accuracy_for_time.sides CIFAR10 SIDE EPOCHS SEED
+
+Its last line is the row, as JSON: the seconds of the wall and of the processors, and the accuracy on the test pictures.
 """
 
 import json
