@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from residua.report.drawing import FOURTH, INK, PLAIN, RESIDUAL, THIRD, drawn, save
 
@@ -16,6 +17,7 @@ NAMES: Final = {
     "airbench_full": ("airbench94", THIRD),
     "resnet20": ("ResNet-20, step schedule", FOURTH),
 }
+TICKS: Final = (10, 20, 30, 60, 120, 300, 600, 1_200, 3_000)
 Row = dict[str, Any]
 
 
@@ -48,16 +50,16 @@ def seconds_to(curve: Sequence[tuple[float, ...]], accuracy: float) -> float | N
 def times_to(rows: Sequence[Row], reached: Sequence[float]) -> Iterator[str]:
     """Give a line for each side and clock: the seconds to each accuracy."""
     for side, (name, _) in NAMES.items():
-        for clock, words in (("seconds", "s"), ("cpu", "s of processors")):
+        for clock, words in (("seconds", "seconds"), ("cpu", "seconds of processors")):
             curve = points(rows, side, clock)
             if not curve:
                 continue
             times = [seconds_to(curve, accuracy) for accuracy in reached]
             said = (
-                f"{a:.0%} {'not reached' if t is None else f'{t:,.0f} {words}'}"
-                for a, t in zip(reached, times, strict=True)
+                f"{accuracy:.0%} {'not reached' if seconds is None else f'after {seconds:,.0f}'}"
+                for accuracy, seconds in zip(reached, times, strict=True)
             )
-            yield f"{name}: {', '.join(said)}"
+            yield f"{name}, {words}: {', '.join(said)}"
 
 
 def draw(rows: Sequence[Row], reached: Sequence[float], path: Path) -> None:
@@ -76,6 +78,9 @@ def draw(rows: Sequence[Row], reached: Sequence[float], path: Path) -> None:
         for accuracy in reached:
             axes.axhline(accuracy, color=INK, linewidth=0.8, linestyle=":")
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(TICKS))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.set_xlabel("seconds of training, on the same processor")
         axes.set_ylabel("test accuracy")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
