@@ -37,7 +37,7 @@ def slim(spec: Spec) -> Spec:
         case ReversibleSpec():
             return replace(spec, depths=(2, 2, 2), widths=(2, 4, 8), stem_width=4, classes=CLASSES)
         case FastSpec():
-            return replace(spec, depths=(2, 2, 2), widths=(4, 8, 16), classes=CLASSES)
+            return replace(spec, depths=(2, 2, 2), widths=(4, 8, 16), stem_width=4, classes=CLASSES)
         case UNetSpec(encoder=None):
             return replace(spec, widths=tuple(4 * 2**level for level in range(len(spec.widths))))
         case UNetSpec():

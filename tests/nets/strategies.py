@@ -134,6 +134,7 @@ def fasts(draw: st.DrawFn) -> FastSpec:
     return FastSpec(
         depths=tuple(depths),
         widths=tuple(draw(st.integers(1, 8)) for _ in depths),
+        stem_width=draw(st.integers(1, 8)),
         in_channels=draw(CHANNELS),
         classes=draw(CLASSES),
     )

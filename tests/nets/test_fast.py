@@ -17,7 +17,7 @@ def striped(count: int, channels: int = 3) -> Tensor:
     return 5 * stripes * torch.randn(count, 1, 1, 1) + 0.1 * torch.randn(count, channels, 16, 16)
 
 
-def test_all_but_the_stem_is_at_half_the_size_or_below() -> None:
+def test_every_stage_halves_the_images_before_its_residual_blocks() -> None:
     network = build(FastSpec(depths=(2, 1), widths=(8, 16), classes=5))
     sides = []
     for _, join in joins(network):

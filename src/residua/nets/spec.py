@@ -190,23 +190,25 @@ class ReversibleSpec(msgspec.Struct, frozen=True, kw_only=True, tag="reversible"
 
 
 class FastSpec(msgspec.Struct, frozen=True, kw_only=True, tag="fast", tag_field="family"):
-    """A pre-activated residual network for small images that halves them at once, to be trained in minutes.
+    """A pre-activated residual network for small images, to be trained in minutes.
 
-    >>> stride(FastSpec(depths=(1, 1, 1), widths=(32, 64, 128)))
+    >>> stride(FastSpec(depths=(1, 1, 1), widths=(32, 128, 128)))
     8
 
     Attributes:
-        depths: blocks of two convolutions in each stage.
-        widths: channels of each stage; the first convolution, at half the size, gives those of the first.
+        depths: residual blocks in each stage, after the convolution that sets its shape.
+        widths: channels of each stage.
+        stem_width: channels that the first convolution gives.
     """
 
     depths: tuple[int, ...]
     widths: tuple[int, ...]
+    stem_width: int = 24
     in_channels: int = 3
     classes: int = 10
 
     def __post_init__(self) -> None:
-        refuse_none(self, "depths", "widths")
+        refuse_none(self, "depths", "widths", "stem_width")
         refuse_unpaired(self.depths, self.widths)
 
 
