@@ -13,10 +13,9 @@ from residua.training import Settings, train
 from residua.training.tasks import Classification, decide
 
 
-@pytest.fixture(scope="module")
-def task() -> Classification:
+def digits(side: int) -> Classification:
     source = open_source("digits")
-    return Classification(source=source, preprocess=Preprocess.for_source(source))
+    return Classification(source=source, preprocess=Preprocess.for_source(source, side))
 
 
 def test_three_epochs_of_digits_learn(tmp_path: Path) -> None:
@@ -28,10 +27,18 @@ def test_three_epochs_of_digits_learn(tmp_path: Path) -> None:
     assert load_model(run.folder).name == "resnet8_fast"
 
 
-def test_the_early_epochs_are_small_and_the_stem_begins_with_the_pictures(task: Classification) -> None:
-    recipe, _ = decide(task, Settings(recipe="fast", epochs=3, device="cpu"), "digits")
-    sides = [next(task.batches(recipe).epoch(epoch)).images.shape[-1] for epoch in (1, 2, 3)]
-    assert sides == [6, 6, 8]
+@pytest.mark.parametrize(("share", "sides"), [(0.5, [8, 8, 16]), (0.75, [12, 12, 16]), (0.1, [8, 8, 16])])
+def test_the_early_epochs_are_small_but_not_below_eight_pixels(share: float, sides: list[int]) -> None:
+    task = digits(16)
+    settings = Settings(recipe="fast", epochs=3, early_size=share, device="cpu")
+    recipe, _ = decide(task, settings, "digits")
+    seen = [next(task.batches(recipe).epoch(epoch)).images.shape[-1] for epoch in (1, 2, 3)]
+    assert seen == sides
+
+
+def test_the_stem_begins_with_the_directions_of_the_pictures() -> None:
+    task = digits(8)
+    recipe, _ = decide(task, Settings(recipe="fast", device="cpu"), "digits")
     network = build(task.spec(recipe))
     task.begin(network)
     stem = network.get_parameter("stem.conv.weight")
@@ -39,7 +46,8 @@ def test_the_early_epochs_are_small_and_the_stem_begins_with_the_pictures(task: 
     assert torch.equal(stem[:directions], -stem[directions : 2 * directions])
 
 
-def test_pictures_too_small_for_the_early_epochs_are_refused_with_the_size(task: Classification) -> None:
-    recipe, _ = decide(task, Settings(recipe="fast", early_size=0.5, device="cpu"), "digits")
-    with pytest.raises(BadInput, match="images of 4 × 4 pixels; this network needs at least 5 × 5"):
+def test_a_network_that_cannot_take_the_early_size_is_refused() -> None:
+    task = digits(20)
+    recipe, _ = decide(task, Settings(model="resnet18", early_size=0.5, device="cpu"), "digits")
+    with pytest.raises(BadInput, match="images of 10 × 10 pixels; this network needs at least 17 × 17"):
         task.spec(recipe)

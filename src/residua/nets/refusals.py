@@ -1,6 +1,6 @@
 """What no spec may hold, whatever its family: words that a field does not know, counts below 1, rates that are none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -40,8 +40,9 @@ def counts(value: Any) -> Iterator[Any]:
         yield value
 
 
-def refuse_unpaired(depths: Sequence[int], widths: Sequence[int]) -> None:
+def refuse_unpaired(spec: msgspec.Struct) -> None:
     """Raise `BadSpec` for more or fewer depths than widths: every stage has one of each."""
+    depths, widths = (getattr(spec, name) for name in ("depths", "widths"))
     if len(depths) != len(widths):
         raise BadSpec(f"depths {depths} and widths {widths}; give one of each for every stage")
 

@@ -90,7 +90,7 @@ class ResNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="resnet", tag_fi
         refuse_unknown_words(self)
         refuse_none(self, "depths", "widths", "stem_width", "groups")
         refuse_rate("stochastic_depth", self.stochastic_depth)
-        refuse_unpaired(self.depths, self.widths)
+        refuse_unpaired(self)
         self._refuse_idle_shape()
         self._refuse_dead_start()
 
@@ -186,7 +186,7 @@ class ReversibleSpec(msgspec.Struct, frozen=True, kw_only=True, tag="reversible"
 
     def __post_init__(self) -> None:
         refuse_none(self, "depths", "widths", "stem_width")
-        refuse_unpaired(self.depths, self.widths)
+        refuse_unpaired(self)
 
 
 class FastSpec(msgspec.Struct, frozen=True, kw_only=True, tag="fast", tag_field="family"):
@@ -209,7 +209,7 @@ class FastSpec(msgspec.Struct, frozen=True, kw_only=True, tag="fast", tag_field=
 
     def __post_init__(self) -> None:
         refuse_none(self, "depths", "widths", "stem_width")
-        refuse_unpaired(self.depths, self.widths)
+        refuse_unpaired(self)
 
 
 class UNetSpec(msgspec.Struct, frozen=True, kw_only=True, tag="unet", tag_field="family"):

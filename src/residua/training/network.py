@@ -15,6 +15,7 @@ from residua.training.recipe import Recipe
 
 SUFFIX = ".json"
 CARD = "model.json"
+LEAST_SIDE = 8
 
 
 def spec_of(model: str) -> Spec:
@@ -127,5 +128,9 @@ def fitted_spec(recipe: Recipe, source: Source) -> Spec:
 
 
 def early_side(recipe: Recipe) -> int:
-    """Return the side in pixels at which pictures are seen in the early epochs."""
-    return round(recipe.early_size * recipe.image_size)
+    """Return the side in pixels at which pictures are seen in the early epochs; below 8 there is little to see.
+
+    Args:
+        recipe: of a classifier.
+    """
+    return max(round(recipe.early_size * recipe.image_size), min(recipe.image_size, LEAST_SIDE))
