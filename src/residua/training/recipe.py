@@ -184,7 +184,7 @@ RECIPES: Final[Mapping[RecipeName, Mapping[str, tuple[Any, str]]]] = {
         "model": ("resnet8_fast", "few layers, wide where the image is small: it learns much in a minute"),
         "epochs": (8, "a few minutes on a processor for 50,000 pictures; more of them learn more"),
         "ema": (0.0, "of so few steps an average would still hold the first"),
-        "early_size": (0.5, "a quarter of the pixels shows most of a picture"),
+        "early_size": (0.75, "about half of the pixels show most of a picture"),
     },
 }
 """What a recipe chooses instead of the usual, and why; what the user sets goes before either."""
