@@ -49,47 +49,51 @@ inline void write(bfloat16* to, Floats values) {
 // NaN is not below 0, and stays.
 inline Floats rectified(Floats values) { return values < 0.0f ? Floats{} : values; }
 
-// Walks rows in tiles that the nearest cache holds, and within each, groups of channels one after another: so memory
-// is read in its order. A group is what `WIDE` registers hold; of bfloat16, 32 channels are a line of the cache.
-template <int WIDE, typename Work>
-void over(int64_t start, int64_t stop, int64_t channels, Work work) {
-    const int64_t tile = std::max(int64_t(8), 4096 / channels);
-    for (; start < stop; start += tile)
-        for (int64_t channel = 0; channel < channels; channel += WIDE * LANES)
-            work(start, std::min(start + tile, stop), channel);
-}
-
+// `WIDE` registers hold all channels of a row, if there are so few; WIDE of 0 is for more, which go through memory.
 template <int WIDE, typename Of>
-auto group(Of of, int64_t channel) {
+auto held(Of of) {
     if constexpr (WIDE == 1)
-        return std::array{of(channel)};
+        return std::array{of(0)};
+    else if constexpr (WIDE == 2)
+        return std::array{of(0), of(LANES)};
     else
-        return std::array{of(channel), of(channel + LANES)};
+        return std::array{of(0), of(LANES), of(2 * LANES), of(3 * LANES)};
 }
 
+// Adds to two sums a channel, over some rows.
 template <int WIDE, typename Of>
 void add_up(int64_t start, int64_t stop, int64_t channels, float* sums, Of of) {
-    over<WIDE>(start, stop, channels, [=](int64_t row, int64_t end, int64_t channel) {
-        const auto add = group<WIDE>(of, channel);
-        // Two of each, so that an addition need not wait for the one before.
-        Floats a[WIDE]{}, b[WIDE]{}, c[WIDE]{}, d[WIDE]{};
-        for (; row + 1 < end; row += 2)
-            for (int wide = 0; wide < WIDE; wide++) {
-                const int64_t place = row * channels + channel + wide * LANES;
-                add[wide](place, a[wide], b[wide]);
-                add[wide](place + channels, c[wide], d[wide]);
+    if constexpr (WIDE == 0) {
+        for (int64_t row = start; row < stop; row++)
+            for (int64_t channel = 0; channel < channels; channel += LANES) {
+                float *const first = sums + channel, *const second = first + channels;
+                Floats a = read(first), b = read(second);
+                of(channel)(row * channels + channel, a, b);
+                write(first, a);
+                write(second, b);
             }
+    } else {
+        constexpr int APART = WIDE == 4 ? 1 : 2;  // sums of each, so that an addition need not wait for the one before
+        const auto add = held<WIDE>(of);
+        Floats a[APART][WIDE]{}, b[APART][WIDE]{};
+        int64_t row = start;
+        for (; row + APART <= stop; row += APART)
+            for (int apart = 0; apart < APART; apart++)
+                for (int wide = 0; wide < WIDE; wide++)
+                    add[wide]((row + apart) * channels + wide * LANES, a[apart][wide], b[apart][wide]);
         for (int wide = 0; wide < WIDE; wide++) {
-            if (row < end) add[wide](row * channels + channel + wide * LANES, a[wide], b[wide]);
-            float* const first = sums + channel + wide * LANES;
-            write(first, read(first) + a[wide] + c[wide]);
-            write(first + channels, read(first + channels) + b[wide] + d[wide]);
+            if (row < stop) add[wide](row * channels + wide * LANES, a[0][wide], b[0][wide]);
+            for (int apart = 0; apart < APART; apart++) {
+                float *const first = sums + wide * LANES, *const second = first + channels;
+                write(first, read(first) + a[apart][wide]);
+                write(second, read(second) + b[apart][wide]);
+            }
         }
-    });
+    }
 }
 
 template <int WIDE, typename Of>
-void summed_in_groups(int64_t rows, int64_t channels, int threads, double* first, double* second, Of of) {
+void summed_by(int64_t rows, int64_t channels, int threads, double* first, double* second, Of of) {
     std::vector<double> parts(2 * channels * threads, 0.0);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int part = 0; part < threads; part++) {
@@ -112,33 +116,42 @@ void summed_in_groups(int64_t rows, int64_t channels, int threads, double* first
 }
 
 template <int WIDE, typename Of>
-void everywhere_in_groups(int64_t rows, int64_t channels, int threads, Of of) {
+void everywhere_by(int64_t rows, int64_t channels, int threads, Of of) {
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int part = 0; part < threads; part++)
-        over<WIDE>(rows * part / threads, rows * (part + 1) / threads, channels,
-                   [=](int64_t start, int64_t end, int64_t channel) {
-                       const auto each = group<WIDE>(of, channel);
-                       for (int64_t row = start; row < end; row++)
-                           for (int wide = 0; wide < WIDE; wide++) each[wide](row * channels + channel + wide * LANES);
-                   });
+    for (int part = 0; part < threads; part++) {
+        const int64_t start = rows * part / threads, stop = rows * (part + 1) / threads;
+        if constexpr (WIDE == 0) {
+            for (int64_t row = start; row < stop; row++)
+                for (int64_t channel = 0; channel < channels; channel += LANES)
+                    of(channel)(row * channels + channel);
+        } else {
+            const auto each = held<WIDE>(of);
+            for (int64_t row = start; row < stop; row++)
+                for (int wide = 0; wide < WIDE; wide++) each[wide](row * channels + wide * LANES);
+        }
+    }
 }
 
 // Two sums a channel over all rows: `of(channel)` returns what adds a place to both.
 template <typename Of>
 void summed(int64_t rows, int64_t channels, int threads, double* first, double* second, Of of) {
-    if (channels % (2 * LANES))
-        summed_in_groups<1>(rows, channels, threads, first, second, of);
-    else
-        summed_in_groups<2>(rows, channels, threads, first, second, of);
+    switch (channels) {
+        case LANES: return summed_by<1>(rows, channels, threads, first, second, of);
+        case 2 * LANES: return summed_by<2>(rows, channels, threads, first, second, of);
+        case 4 * LANES: return summed_by<4>(rows, channels, threads, first, second, of);
+        default: return summed_by<0>(rows, channels, threads, first, second, of);
+    }
 }
 
 // Every place once: `of(channel)` returns what does it.
 template <typename Of>
 void everywhere(int64_t rows, int64_t channels, int threads, Of of) {
-    if (channels % (2 * LANES))
-        everywhere_in_groups<1>(rows, channels, threads, of);
-    else
-        everywhere_in_groups<2>(rows, channels, threads, of);
+    switch (channels) {
+        case LANES: return everywhere_by<1>(rows, channels, threads, of);
+        case 2 * LANES: return everywhere_by<2>(rows, channels, threads, of);
+        case 4 * LANES: return everywhere_by<4>(rows, channels, threads, of);
+        default: return everywhere_by<0>(rows, channels, threads, of);
+    }
 }
 
 // Mean and 1 / deviation of each channel, and the running statistics of the norm.
