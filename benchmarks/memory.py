@@ -3,7 +3,7 @@
     python -m benchmarks.memory [--quick] [--only NAME ...] [--no-times] [--out benchmarks/memory.json]
 
 Four ways to take a step of the same network: eager float32 as it comes (`eager`); the defaults of `residua train` where
-the processor has bfloat16, which are autocast and channels-last (`plain`); and these with `--memory lean` and `least`.
+the processor has bfloat16, which are autocast, channels-last and kernels (`plain`); and these with `--memory lean` and `least`.
 
 Bytes an image: each way runs in a process of its own, takes a first step, and then one at each of two batch sizes. The
 kernel's high-water mark of resident memory (VmHWM) is reset before each; the slope between the two peaks is the answer,
@@ -53,7 +53,7 @@ ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": str(2**16), "MALLOC_TRIM_THRESHOLD
 def step_of(network: nn.Module, way: str) -> Callable[[Tensor], None]:
     """Return what takes one step, but for the moving of the weights."""
     fast = way != "eager" and has_bfloat16(torch.device("cpu"))
-    run = thrifty(network, way) if way in ("lean", "least") else network
+    run = network if way == "eager" else thrifty(network, way, kernels=fast)  # type: ignore[arg-type]
 
     def step(images: Tensor) -> None:
         if fast:
