@@ -104,6 +104,8 @@ def test_a_file_that_goes_bad_is_named_and_no_more_is_claimed_than_is_known(tmp_
     source = open_source(tmp_path)
     name = source.splits["train"].names[3]
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(BadData, match=f"{name}: the file is empty .*; repair or remove it") as caught:
+    with pytest.raises(
+        BadData, match=f"{name}: the file is empty .*; put it back as it was .if it could be read before"
+    ) as caught:
         list(batches(source, workers=0).epoch(1))
     assert "training" not in str(caught.value)

@@ -220,7 +220,9 @@ def test_those_of_another_program_are_understood_like_a_folder(tmp_path: Path) -
             assert np.array_equal(split.read(index).mask, blobs(12)[number][1])
     written = describe_masks(source)
     assert_same(reopen_masks(tmp_path / "set", written), source)
-    with pytest.raises(BadData, match="has a mask and others have a class"):
+    with pytest.raises(
+        BadData, match="are pictures with masks, and pictures with one class each are wanted here"
+    ):
         open_shards(tmp_path / "set")
 
 
