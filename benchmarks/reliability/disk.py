@@ -75,7 +75,10 @@ def read_only(folder: Path, unbroken: Path) -> bool:
     run = folder / "run"
     with small_disk(run / "checkpoints", LARGE) as disk:
         process = start(*TRAIN, "--run", str(run))
-        wait_until(lambda: (bool(checkpoints(disk)) and metrics(run) != "") or process.poll() is not None)
+        wait_until(
+            lambda: (bool(checkpoints(disk)) and metrics(run) != "") or process.poll() is not None,
+            "the first checkpoint",
+        )
         mount("-o", "remount,ro", str(disk))
         code, said = ended(process)
         print(f"read-only: exit code {code}: {said}", flush=True)

@@ -65,14 +65,14 @@ def training(photos: Path, run: Path, *words: str) -> subprocess.Popen[str]:
     """Start a training, and wait until its first epoch is over."""
     command = ("train", str(photos), *SETTINGS, *words, "--run", str(run), "--device", "cpu")
     process = start(*command, before=NO_ROOM)
-    wait_until(lambda: '"kind":"epoch"' in metrics(run) or process.poll() is not None)
+    wait_until(lambda: '"kind":"epoch"' in metrics(run) or process.poll() is not None, "the first epoch")
     return process
 
 
 def kill_reader(photos: Path, run: Path, unbroken: Path) -> bool:
     """Kill the reader of a training and go on; return whether all went as it should."""
     process = training(photos, run)
-    wait_until(lambda: bool(children(process.pid)) or process.poll() is not None)
+    wait_until(lambda: bool(children(process.pid)) or process.poll() is not None, "the readers")
     os.kill(children(process.pid)[0], signal.SIGKILL)
     code, said = ended(process)
     again, _ = residua("resume", str(run), before=NO_ROOM)

@@ -22,7 +22,9 @@ TRAIN = ("train", "digits", "--model", "resnet8_cifar", "--epochs", "2", "--no-e
 def while_one_runs(unbroken: Path, run: Path) -> bool:
     """Give the commands of a second training while the first runs; return whether all went as it should."""
     first = start(*TRAIN, "--run", str(run))
-    wait_until(lambda: bool(list(run.glob("checkpoints/step-*"))) or first.poll() is not None)
+    wait_until(
+        lambda: bool(list(run.glob("checkpoints/step-*"))) or first.poll() is not None, "the first checkpoint"
+    )
     first.send_signal(signal.SIGSTOP)  # so that it is not over before the others have begun
     second = start(*TRAIN, "--run", str(run))
     resumed, why = residua("resume", str(run))
