@@ -111,6 +111,8 @@ def kill_one(
         chance.randrange(processes),
         "while a file was written" if writing(run) else "between two files",
     )
+    if rank not in workers(launcher.pid):  # they came to their end while this was said
+        return None
     kill(launcher.pid, rank)
     unless_ended(lambda: len(resumes(run)) > before, "the next start")
     return f"process {rank} {moment}"
