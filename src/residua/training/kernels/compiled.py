@@ -22,7 +22,7 @@ OPTIONS: Final = ("-std=c++17", "-O3", "-march=native", "-fopenmp", "-fPIC", "-s
 def kernels() -> ctypes.CDLL | None:
     """Return the compiled kernels; None where there is no compiler that can make them.
 
-    They are compiled at the first call on a machine, in about two seconds, and kept in the user's cache folder.
+    They are compiled at the first call on a machine, in some seconds, and kept in the user's cache folder.
     """
     compiler = next((path for name in compilers() if (path := shutil.which(name))), None)
     if compiler is None or platform.system() != "Linux":

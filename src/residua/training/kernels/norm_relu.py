@@ -1,7 +1,7 @@
-"""Batch norm, addition and ReLU of a training step in two passes over memory forward and two back.
+"""Batch norm, addition and ReLU of a training step in two walks over memory forward and two back.
 
-PyTorch takes them one by one, in seven passes forward and eight back. With a convolution behind them, what enters it
-need not be kept: its gradient computes it again, in one pass.
+PyTorch takes them one by one, with more. With a convolution behind them, what enters it need not be kept: its gradient
+computes it again, in one walk.
 """
 
 from typing import Any
