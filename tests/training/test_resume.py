@@ -4,9 +4,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from residua.runs import EpochRow, Row, StepRow, read_rows
 from residua.training import Settings, resume, train
 from residua.training.checkpoint import checkpoints, read_checkpoint
 from residua.training.seed import random_states, seed_everything, set_random_states
+from tests.training.killing import kill_in_training
 
 SETTINGS = Settings(epochs=2, stochastic_depth=0.2, mixup=0.2, device="cpu", channels_last=True)
 
@@ -62,12 +60,7 @@ def test_killed_without_a_word_then_resumed(unbroken: Path, tmp_path: Path) -> N
         "from residua.training import Settings, train\n"
         f"train('digits', {SETTINGS!r}, run={str(tmp_path / 'run')!r})"
     )
-    process = subprocess.Popen([sys.executable, "-c", code])
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    while not metrics.exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    kill_in_training(code, tmp_path / "run")
     resume(tmp_path / "run")
     assert_same_end(tmp_path / "run", unbroken)
 

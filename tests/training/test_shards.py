@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from residua.runs import EpochRow, Row, StepRow, load_model, open_run, read_rows
 from residua.training import MaskEvaluation, Settings, evaluate, evaluate_run, resume, train
 from residua.training.record import DataRecord, read_record
 from tests.data.masks.make import two_folders
+from tests.training.killing import kill_in_training
 
 PHOTOS = Settings(model="resnet20_cifar", epochs=2, batch_size=8, image_size=16, device="cpu", workers=0)
 MASKS = Settings(model="unet_slim", epochs=2, batch_size=4, crop=16, device="cpu", workers=0)
@@ -103,12 +101,7 @@ def test_killed_without_a_word_then_resumed(tmp_path: Path) -> None:
         "from residua.training import MaskEvaluation, Settings, train\n"
         f"train({str(data)!r}, {PHOTOS!r}, run={str(tmp_path / 'run')!r}, skip_bad=True, exam=False)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code])
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    while not metrics.exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    kill_in_training(code, tmp_path / "run")
     resume(tmp_path / "run")
     assert_same_end(tmp_path / "run", tmp_path / "unbroken")
 

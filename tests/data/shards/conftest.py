@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from residua.data import Source
+from residua.data.shards.pictures import ShardPictures
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -32,3 +35,12 @@ def photos(tmp_path: Path) -> Path:
         for index in range(20):
             (tmp_path / "photos" / label / f"{index}.jpg").write_bytes(jpeg(100 * number + index))
     return tmp_path / "photos"
+
+
+def contents(source: Source) -> dict[str, bytes]:
+    """Return the bytes of each picture of a set of shards, by its name."""
+    found = {}
+    for split in source.splits.values():
+        assert isinstance(split.pictures, ShardPictures)
+        found |= {name: split.pictures.content(index) for index, name in enumerate(split.names)}
+    return found

@@ -24,18 +24,10 @@ from residua.data import (
 from residua.data.shards import ShardPictures, is_sharded, open_shards, parquet, write_shards
 from residua.data.shards.pictures import row_groups
 from residua.errors import BadData
-from tests.data.shards.conftest import jpeg
+from tests.data.shards.conftest import contents, jpeg
 
 pyarrow = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
-
-
-def contents(source: Source) -> dict[str, bytes]:
-    found = {}
-    for split in source.splits.values():
-        assert isinstance(split.pictures, ShardPictures)
-        found |= {name: split.pictures.content(index) for index, name in enumerate(split.names)}
-    return found
 
 
 def written(

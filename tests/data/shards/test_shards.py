@@ -13,25 +13,17 @@ import numpy as np
 import pytest
 
 from residua.data import Batches, Preprocess, Source, describe, open_source, reopen
-from residua.data.shards import Index, ShardPictures, open_shards, write_shards
+from residua.data.shards import Index, open_shards, write_shards
 from residua.data.shards.pictures import shuffled
 from residua.data.shards.store import Store
 from residua.errors import BadData
-from tests.data.shards.conftest import jpeg
+from tests.data.shards.conftest import contents, jpeg
 
 
 def small(source: Source, out: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
     """Write shards of a few pictures each."""
     monkeypatch.setattr("residua.data.shards.writing.MEGABYTE", 30_000)
     return write_shards(source, out, megabytes=1)
-
-
-def contents(source: Source) -> dict[str, bytes]:
-    found = {}
-    for split in source.splits.values():
-        assert isinstance(split.pictures, ShardPictures)
-        found |= {name: split.pictures.content(index) for index, name in enumerate(split.names)}
-    return found
 
 
 def test_the_bytes_of_every_file_come_back(
