@@ -47,6 +47,11 @@ class Case:
     schedule: Callable[[float], float] = field(default=lambda done: 0.5 * (1 + math.cos(math.pi * done)))
     moved: Callable[[nn.Module], list[nn.Parameter]] = field(default=lambda model: list(model.parameters()))
 
+    @property
+    def steps(self) -> int:
+        """That its training takes."""
+        return min(MOST_STEPS, self.drawn.on.epochs * (len(self.train[0]) // self.batch))
+
     def optimizer(self) -> torch.optim.Optimizer:
         """Return the optimiser of the case, for its model."""
         if self.adam:
@@ -115,7 +120,7 @@ def trained(case: Case) -> tuple[float, Watch]:
     optimizer = case.optimizer()
     images, targets = case.train
     generator = torch.Generator().manual_seed(case.seed)
-    steps = min(MOST_STEPS, case.drawn.on.epochs * (len(images) // case.batch))
+    steps = case.steps
     case.model.train(not case.evaluating)
     with watch(case.model, optimizer) as seen:
         order = torch.randperm(len(images), generator=generator)

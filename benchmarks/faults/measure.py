@@ -51,7 +51,14 @@ def said(case: Case) -> dict[str, Any]:
     for depth in ("still", "probe"):
         began = time.perf_counter()
         try:
-            found = diagnose(case.model, batch, loss=case.loss, optimizer=case.optimizer(), depth=depth)
+            found = diagnose(
+                case.model,
+                batch,
+                loss=case.loss,
+                optimizer=case.optimizer(),
+                depth=depth,
+                steps=case.steps,
+            )
         except BadInput as error:
             answer[depth] = {
                 "probability": 0.0,

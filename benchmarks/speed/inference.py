@@ -31,6 +31,7 @@ from residua.runs.model import card_of
 from residua.training.processor import keep_memory
 
 CALIBRATION: Final = 32
+BATCH: Final = 8
 MODULE: Final = "benchmarks.speed.inference"
 
 
@@ -70,7 +71,7 @@ def residua(name: str, batch: int, size: int, *, precision: str) -> Callable[[],
     card = Card(model=card_of(model, {}), precision=wanted.precision)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.xml"
-        write(path, net, wanted, card, list(pictures(CALIBRATION, size)))
+        write(path, net, wanted, card, list(pictures(CALIBRATION, size).split(BATCH)))
         program = load(path, torch.device("cpu"))
     images = pictures(batch, size)
     return lambda: program(images)

@@ -3,11 +3,12 @@
     python -m benchmarks.zoo.fit --zoo runs/zoo.jsonl
 
 Five families set the weights; the other five are only looked at. Prints the two tables that stand in
-`residua/exam/verdict.py`, the area under ROC of both exams and of what others use, family by family, and the
-calibration error.
+`residua/exam/verdict.py`, then for both lengths of training the area under ROC of both exams and of what others use,
+family by family, and the calibration error.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,41 +18,23 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.rows import Row, read_rows
 from benchmarks.zoo.baselines import grad_norm, naswot, synflow
-from benchmarks.zoo.draw import KEPT, SETTING, draw
+from benchmarks.zoo.draw import KEPT, SETTING, Family
 from benchmarks.zoo.networks import build
+from benchmarks.zoo.trainings import LENGTHS, Training, read_trainings, table
 from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL
 
-LEARNS = 0.5
-"""Share of the way from chance to what is usual from which a network has learned."""
 WELL = 0.85
 """Share of that way from which a network is well, and an alarm is a false one."""
 BINS = 10
+DEPTHS = {"still": False, "probe": True}
 BATCH = 64
 
 
-def read(path: Path) -> list[Row]:
-    """Return the networks of the zoo in their order."""
-    return sorted(read_rows(path), key=lambda row: row["drawn"]["number"])
-
-
-def sets(row: Row) -> bool:
-    """Return whether a network is of the half that sets the weights."""
-    return row["drawn"]["family"] in SETTING
-
-
-def table(rows: list[Row], *, probed: bool) -> tuple[np.ndarray, list[str]]:
-    """Return what the verdict weighs, a row a network, and the names of the columns."""
-    names = [name for name in (PROBED if probed else STILL) if name != INTERCEPT]
-    values = [{**row["features"], "learned": row["learned"]} for row in rows]
-    return np.nan_to_num(np.array([[value[name] for name in names] for value in values])), names
-
-
-def weights(rows: list[Row], *, probed: bool) -> tuple[dict[str, float], np.ndarray]:
-    """Return the weights by name, set on the given rows, and those of the scaled columns for a reader."""
-    columns, names = table(rows, probed=probed)
-    labels = [row["outcome"] >= LEARNS for row in rows]
+def weights(trainings: list[Training], *, probed: bool) -> tuple[dict[str, float], np.ndarray]:
+    """Return the weights by name, set on the given trainings, and those of the scaled columns for a reader."""
+    columns, names = table(trainings, probed=probed)
+    labels = [one.learned for one in trainings]
     model = make_pipeline(
         StandardScaler(), LogisticRegressionCV(Cs=np.logspace(-3, 2, 16), cv=5, scoring="neg_log_loss")
     )
@@ -62,11 +45,11 @@ def weights(rows: list[Row], *, probed: bool) -> tuple[dict[str, float], np.ndar
     return {INTERCEPT: intercept, **dict(zip(names, slopes.tolist(), strict=True))}, regression.coef_[0]
 
 
-def scores(rows: list[Row], weighed: dict[str, float], *, probed: bool) -> np.ndarray:
-    """Return the probability of each network, as the verdict has it: the sum, less the harm of the causes."""
-    columns, names = table(rows, probed=probed)
+def scores(trainings: list[Training], weighed: Mapping[str, float], *, probed: bool) -> np.ndarray:
+    """Return the probability of each training, as the verdict has it: the sum, less the harm of the causes."""
+    columns, names = table(trainings, probed=probed)
     score = weighed[INTERCEPT] + columns @ np.array([weighed[name] for name in names])
-    left = np.array([row["left"]["probe" if probed else "still"] for row in rows])
+    left = np.array([one.row["left"]["probe" if probed else "still"] for one in trainings])
     return left / (1 + np.exp(-score.clip(-30, 30)))
 
 
@@ -86,7 +69,7 @@ def auc(labels: np.ndarray, values: np.ndarray) -> float:
     return float(roc_auc_score(labels, values)) if 0 < labels.mean() < 1 else float("nan")
 
 
-def others(rows: list[Row]) -> dict[str, np.ndarray]:
+def others(trainings: list[Training]) -> dict[str, np.ndarray]:
     """Return what others predict from, for each network."""
     found: dict[str, list[float]] = {
         "depth alone": [],
@@ -95,8 +78,8 @@ def others(rows: list[Row]) -> dict[str, np.ndarray]:
         "synflow": [],
         "NASWOT": [],
     }
-    for row in rows:
-        drawn = draw(row["drawn"]["number"])
+    for one in trainings:
+        drawn, row = one.drawn, one.row
         inputs, targets = drawn.on.read()
         batch = inputs[:BATCH], targets[:BATCH]
         found["depth alone"].append(-row["layers"])
@@ -115,38 +98,49 @@ def main() -> None:
         "--fresh", type=int, default=0, help="of those kept aside only these numbers and higher"
     )
     asked = parser.parse_args()
-    rows = [row for row in read(asked.zoo) if "features" in row]
-    setting = [row for row in rows if sets(row)]
-    kept = [row for row in rows if not sets(row) and row["drawn"]["number"] >= asked.fresh]
     torch.set_num_threads(1)
-    compared = others(kept)
-    for title, probed in (("STILL", False), ("PROBED", True)):
+    lengths = {length: read_trainings(asked.zoo, length) for length in LENGTHS}
+    setting = [one for trainings in lengths.values() for one in trainings if one.sets]
+    fitted: dict[str, Mapping[str, float]] = {}
+    for depth, probed in DEPTHS.items():
         weighed, scaled = weights(setting, probed=probed)
-        print(f"\n{title}: weights from {len(setting)} networks")
+        print(f"\n{depth}: weights from {len(setting)} trainings")
         for name, value in weighed.items():
             print(f'    "{name}": {value:.4g},')
         print("    scaled:", " ".join(f"{value:+.2f}" for value in scaled))
-        compared = {f"exam, {title.lower()}": scores(kept, weighed, probed=probed), **compared}
-        for half, name in ((setting, "setting"), (kept, "kept aside")):
-            labels = np.array([row["outcome"] >= LEARNS for row in half])
-            likely = scores(half, weighed, probed=probed)
-            print(
-                f"    {name}: {len(half)} networks, {labels.mean():.0%} learn, AUC {auc(labels, likely):.3f}, "
-                f"calibration error {calibration(labels, likely):.3f}"
+        fitted[depth] = weighed
+    for length, trainings in lengths.items():
+        own = [one for one in trainings if one.sets]
+        kept = [one for one in trainings if not one.sets and one.drawn.number >= asked.fresh]
+        show(f"{length}, the half that sets the weights, with these weights", own, fitted, SETTING)
+        if kept:
+            show(
+                f"{length}, kept aside, as the verdict stands", kept, {"still": STILL, "probe": PROBED}, KEPT
             )
-    if not kept:
-        return
-    for title, weighed in (("still", STILL), ("probe", PROBED)):
-        likely = scores(kept, dict(weighed), probed=title == "probe")
-        well = [place for place, row in enumerate(kept) if row["outcome"] >= WELL]
-        alarms = sum(likely[place] < LIKELY or bool(kept[place]["causes"][title]) for place in well)
-        print(f"\n{title}, as it stands: {alarms} alarms on {len(well)} kept aside that learn to {WELL:.0%}")
-    labels = np.array([row["outcome"] >= LEARNS for row in kept])
-    families = np.array([row["drawn"]["family"] for row in kept])
-    print("\nAUC on those kept aside" + "".join(f"{family:>12}" for family in ("all", *KEPT)))
-    for name, values in compared.items():
-        cells = [auc(labels, values), *(auc(labels[families == f], values[families == f]) for f in KEPT)]
-        print(f"{name:23}" + "".join(f"{cell:12.3f}" for cell in cells))
+
+
+def show(
+    title: str,
+    trainings: list[Training],
+    weighed: Mapping[str, Mapping[str, float]],
+    families: tuple[Family, ...],
+) -> None:
+    """Print areas under ROC by family, calibration and false alarms."""
+    labels = np.array([one.learned for one in trainings])
+    of = np.array([one.drawn.family for one in trainings])
+    print(f"\n{title}: {len(trainings)} networks, {labels.mean():.0%} learn")
+    likely = {depth: scores(trainings, weighed[depth], probed=probed) for depth, probed in DEPTHS.items()}
+    for depth, values in likely.items():
+        well = [place for place, one in enumerate(trainings) if one.outcome >= WELL]
+        alarms = sum(values[place] < LIKELY or bool(trainings[place].row["causes"][depth]) for place in well)
+        print(
+            f"  {depth}: calibration error {calibration(labels, values):.3f}; {alarms} alarms on {len(well)} that "
+            f"learn to {WELL:.0%}"
+        )
+    print(" " * 16 + "".join(f"{family:>13}" for family in ("all", *families)))
+    for name, values in {**likely, **others(trainings)}.items():
+        cells = [auc(labels, values), *(auc(labels[of == f], values[of == f]) for f in families)]
+        print(f"{name:16}" + "".join(f"{cell:13.3f}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ import torch.nn.functional as F
 
 from benchmarks.rows import Row, add_rows, read_rows
 from benchmarks.zoo.draw import draw
-from benchmarks.zoo.fit import LEARNS
-from benchmarks.zoo.measure import BATCH, came_to
+from benchmarks.zoo.measure import BATCH, LEARNS, came_to
 from benchmarks.zoo.networks import build
 from residua.exam import heal
 

@@ -29,8 +29,9 @@ from benchmarks.zoo.pictures import Pictures, score
 from residua.errors import BadInput
 from residua.exam.diagnose import judge
 from residua.exam.observe import observe
-from residua.exam.probe import probe
-from residua.exam.verdict import learned
+from residua.exam.probe import PATIENCE, probe
+from residua.exam.trial import ENOUGH, LEAST
+from residua.exam.verdict import left, pace
 from residua.lab.cores import on_all_cores
 from residua.lab.fitting import Fit, fit
 
@@ -45,6 +46,8 @@ LEARNS = 0.5
 """Share of the way below which a network is trained again, for longer."""
 LONGER = 4
 """How many times as long."""
+SLOWEST = PATIENCE * ENOUGH / LEAST
+"""The pace of a network without any gradient."""
 TOGETHER = 10
 """Networks between two writes to the file."""
 
@@ -108,11 +111,11 @@ def looked_at(row: Row) -> Row:
         "parameters": sum(weight.count for weight in seen.weights),
         "layers": seen.depth,
         "features": asdict(judged["still"].features),
-        "learned": learned(probed) if probed else 0.0,
+        "pace": math.log10(pace(probed) if probed else SLOWEST),
+        "probed": [asdict(probe_row) for probe_row in probed],
         "causes": {depth: [cause.name for cause in found.causes] for depth, found in judged.items()},
-        "left": {
-            depth: math.prod(1 - cause.harm for cause in found.causes) for depth, found in judged.items()
-        },
+        "left": {depth: left(found.causes) for depth, found in judged.items()},
+        "harms": [[cause.name, cause.harm, cause.symptom] for cause in judged["still"].causes],
         "seconds of look": {"still": still, "probe": time.process_time() - began - still},
     }
 

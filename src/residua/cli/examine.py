@@ -10,7 +10,7 @@ from rich.console import Console
 
 from residua.cli.screen import open_screen, say
 from residua.errors import BadInput
-from residua.exam import Cause, Examination, Remedy, healthy_bands
+from residua.exam import Cause, Depth, Examination, Remedy, healthy_bands
 from residua.exam import examine as look
 from residua.files import write_text
 from residua.report import examination_page
@@ -27,6 +27,7 @@ def examine(
     input: str | None = None,  # the word that people use for it
     classes: int | None = None,
     device: str | None = None,
+    steps: int = 1000,
     still: Annotated[bool, Parameter(negative="")] = False,
     page: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -42,12 +43,16 @@ def examine(
         input: shape of the noise, such as 3x224x224.
         classes: answers that the network gives to the noise.
         device: to compute on.
+        steps: that the training is to take; the verdict is about a training of this length.
         still: only look at one batch, and take no steps on copies.
         page: write the examination as an HTML page, with pictures, to this file.
         as_json: for machines.
     """
     subject = open_subject(target, data=data, shape=shape_of(input), classes=classes, device=device)
-    found = look(subject.model, subject.batch, loss=subject.loss, depth="still" if still else "probe")
+    if steps < 1:
+        raise BadInput(f"--steps {steps}: a training takes at least one step; 1000 are usual for a first one")
+    depth: Depth = "still" if still else "probe"
+    found = look(subject.model, subject.batch, loss=subject.loss, depth=depth, steps=steps)
     if page:
         bands = healthy_bands(subject.model, subject.batch, loss=subject.loss)
         write_text(page, examination_page(subject.name, subject.words, found, bands))

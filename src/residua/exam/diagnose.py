@@ -12,15 +12,13 @@ from residua.exam.cause import Cause
 from residua.exam.features import Features, features
 from residua.exam.observation import Observation
 from residua.exam.observe import observe
-from residua.exam.probe import ProbeRow, probe
+from residua.exam.probe import probe
 from residua.exam.rules import RULES
-from residua.exam.verdict import Verdict, learned, nowhere, probability, rates, verdict
+from residua.exam.trial import ENOUGH, ProbeRow
+from residua.exam.verdict import USUAL, Verdict, learned, nowhere, probability, rates, verdict
 from residua.look import Examples, Loss
 
 Depth = Literal["still", "probe"]
-
-REFUTES = 0.25
-"""Share of the loss that a probe takes away, from which a symptom is a note: the steps did lead somewhere."""
 
 
 @final
@@ -54,6 +52,7 @@ def diagnose(
     loss: Loss = F.cross_entropy,
     optimizer: torch.optim.Optimizer | None = None,
     depth: Depth = "probe",
+    steps: int = USUAL,
 ) -> Diagnosis:
     """Look at a model and judge it; the model is left exactly as it was.
 
@@ -62,7 +61,8 @@ def diagnose(
         batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
         loss: from outputs and targets to one number.
         optimizer: the one that will train it, if there is one yet.
-        depth: "still" looks at one batch forward and backward; "probe" also takes a few steps on copies.
+        depth: "still" looks at one batch forward and backward; "probe" also takes steps on copies.
+        steps: that the training is to take; the verdict is about a training of this length.
 
     Raises:
         BadInput: the model cannot take the batch, or cannot be copied.
@@ -71,17 +71,17 @@ def diagnose(
     probed: tuple[ProbeRow, ...] = ()
     if depth == "probe" and seen.coherence is not None:
         probed = probe(model, batch, loss=loss, optimizer=optimizer)
-    return judge(seen, probed)
+    return judge(seen, probed, steps=steps)
 
 
-def judge(seen: Observation, probed: tuple[ProbeRow, ...]) -> Diagnosis:
+def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL) -> Diagnosis:
     """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
     found = features(seen)
     ruled = [cause for rule in RULES for cause in rule(seen)]
-    if probed and learned(probed) >= REFUTES:
+    if probed and learned(probed) >= ENOUGH:  # the steps did lead somewhere
         ruled = [replace(cause, harm=0.0) if cause.symptom else cause for cause in ruled]
     named = ranked([*ruled, *rates(probed), *nowhere(probed)])
-    likely = probability(found, probed, named)
+    likely = probability(found, probed, named, steps=steps)
     return Diagnosis(
         verdict=verdict(likely),
         probability=likely,

@@ -10,7 +10,7 @@ from torch import nn
 from residua.exam.cause import Cause
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
 from residua.exam.heal import Remedy, heal
-from residua.exam.verdict import Verdict
+from residua.exam.verdict import USUAL, Verdict
 from residua.look import Examples, Loss
 
 
@@ -43,6 +43,7 @@ def examine(
     loss: Loss = F.cross_entropy,
     optimizer: torch.optim.Optimizer | None = None,
     depth: Depth = "probe",
+    steps: int = USUAL,
     remedies: bool = True,
 ) -> Examination:
     """Say whether a network will train, why not, and what would help; it is left exactly as it was.
@@ -52,7 +53,8 @@ def examine(
         batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
         loss: from outputs and targets to one number.
         optimizer: the one that will train it; without one the network is judged in the best of three ways.
-        depth: "still" looks at one batch forward and backward; "probe" also takes a few steps on copies.
+        depth: "still" looks at one batch forward and backward; "probe" also takes steps on copies.
+        steps: that the training is to take; the verdict is about a training of this length.
         remedies: try treatments on copies where there is a cause.
 
     Raises:
@@ -67,10 +69,12 @@ def examine(
     >>> found.remedies[0].words
     'take out 3 (Softmax); the loss applies it'
     """
-    found = diagnose(model, batch, loss=loss, optimizer=optimizer, depth=depth)
+    found = diagnose(model, batch, loss=loss, optimizer=optimizer, depth=depth, steps=steps)
     helped: tuple[Remedy, ...] = ()
     if remedies and found.causes:
-        helped = heal(model, batch, loss=loss, optimizer=optimizer, depth=depth, before=found).edits
+        helped = heal(
+            model, batch, loss=loss, optimizer=optimizer, depth=depth, steps=steps, before=found
+        ).edits
     return Examination(
         verdict=found.verdict,
         probability=found.probability,

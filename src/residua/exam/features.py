@@ -10,6 +10,8 @@ from residua.look import Coherence
 
 WORST = 12.0
 """Decades: what is beyond says no more."""
+ALIKE = 6.0
+"""Decades from which samples are one to float32."""
 BY_DEPTH = 3
 """Decades of gradient for each tenfold depth that are well.
 
@@ -29,12 +31,12 @@ class Features:
 
     Attributes:
         gradient_range: decades between the largest and the smallest mean square gradient of the layers.
-        steepness: the same less `BY_DEPTH` for each tenfold depth.
+        steepness: the same less `BY_DEPTH` for each tenfold depth, and at least 0.
         coherence: of the gradient over all weights with itself after a small step.
         unshattered: the same, but at least `STEADY` where sums go past the layers: with shortcuts a low coherence comes
             from a start that is steep, and trains.
         tensor_coherence: the mean of that of each weight alone.
-        spread: share of the last features that differs between samples, in decades below all of it.
+        spread: share of the last features that differs between samples, in decades below all of it; at most `ALIKE`.
     """
 
     gradient_range: float
@@ -53,11 +55,11 @@ def features(seen: Observation) -> Features:
     last = last_features(seen)
     return Features(
         gradient_range=gradient,
-        steepness=gradient - BY_DEPTH * math.log10(max(1, seen.depth)),
+        steepness=max(0.0, gradient - BY_DEPTH * math.log10(max(1, seen.depth))),
         coherence=cosine,
         unshattered=max(cosine, STEADY) if seen.coherence and shortened(seen) else cosine,
         tensor_coherence=by_tensor(seen.coherence),
-        spread=min(WORST, -math.log10(max(last.spread or 0.0, 10**-WORST))) if last else WORST,
+        spread=min(ALIKE, -math.log10(max(last.spread or 0.0, 10**-ALIKE))) if last else ALIKE,
     )
 
 

@@ -1,8 +1,9 @@
 """Treat a copy of a network, cause by cause, and keep what makes it more likely to train."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import torch
@@ -11,8 +12,12 @@ from torch import nn
 
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
 from residua.exam.treatments import TREATMENTS, Patient, Treatment
+from residua.exam.verdict import USUAL
 from residua.exam.waking import duplicate
 from residua.look import Examples, Loss
+
+Look = Callable[..., Diagnosis]
+"""An exam of a model with an optimiser; everything else of it is set."""
 
 ROUNDS = 4
 """Treatments that are kept at most, one after another."""
@@ -73,6 +78,7 @@ def heal(
     loss: Loss = F.cross_entropy,
     optimizer: torch.optim.Optimizer | None = None,
     depth: Depth = "probe",
+    steps: int = USUAL,
     before: Diagnosis | None = None,
 ) -> Healed:
     """Return a treated copy of a model, what was changed, and the exam before and after.
@@ -86,6 +92,7 @@ def heal(
         loss: from outputs and targets to one number.
         optimizer: a copy of it comes back with the copy of the model.
         depth: of each exam.
+        steps: that the training is to take.
         before: the diagnosis of the model, if it has been made already.
 
     Raises:
@@ -98,13 +105,19 @@ def heal(
     >>> healed.model[-1], healed.left
     (Identity(), ())
     """
+    look: Look = partial(diagnose, batch=batch, loss=loss, depth=depth, steps=steps)
     if before is None:
-        before = diagnose(model, batch, loss=loss, optimizer=optimizer, depth=depth)
+        before = look(model, optimizer=optimizer)
     now = before
     healed, moving = copies(model, optimizer)
     edits: list[Remedy] = []
     while now.causes and len(edits) < ROUNDS:
-        better = next(improvements(healed, moving, batch, loss, depth, now), None)
+        better = next(
+            improvements(
+                Patient(model=healed, optimizer=moving, batch=batch, loss=loss, seen=now.seen), look, now
+            ),
+            None,
+        )
         if better is None:
             break
         remedy, patient, now = better
@@ -114,21 +127,15 @@ def heal(
     return Healed(model=healed, optimizer=moving, edits=tuple(edits), before=before, after=now, left=left)
 
 
-def improvements(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer | None,
-    batch: Examples,
-    loss: Loss,
-    depth: Depth,
-    now: Diagnosis,
-) -> Iterator[tuple[Remedy, Patient, Diagnosis]]:
+def improvements(patient: Patient, look: Look, now: Diagnosis) -> Iterator[tuple[Remedy, Patient, Diagnosis]]:
     """Walk the treatments that help, each tried on a copy of its own, for the most harmful cause first."""
     for cause in now.causes:
         for treatment in TREATMENTS.get(cause.name, ()):
-            tried = attempt(treatment, model, optimizer, batch, loss, depth, now)
+            tried = attempt(treatment, patient)
             if tried is None:
                 continue
-            words, patient, then = tried
+            words, treated = tried
+            then = look(treated.model, optimizer=treated.optimizer)
             gone = cause.name not in {other.name for other in then.causes}
             if then.probability < now.probability + (0 if gone else GAIN):
                 continue
@@ -141,28 +148,19 @@ def improvements(
                 coherence_after=then.features.coherence,
                 verdict=then.verdict,
             )
-            yield remedy, patient, then
+            yield remedy, treated, then
 
 
-def attempt(
-    treatment: Treatment,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer | None,
-    batch: Examples,
-    loss: Loss,
-    depth: Depth,
-    now: Diagnosis,
-) -> tuple[str, Patient, Diagnosis] | None:
+def attempt(treatment: Treatment, patient: Patient) -> tuple[str, Patient] | None:
     """Try one treatment on copies; None where it does not apply."""
-    moved, moving = copies(model, optimizer)
-    patient = Patient(model=moved, optimizer=moving, batch=batch, loss=loss, seen=now.seen)
+    model, optimizer = copies(patient.model, patient.optimizer)
+    treated = Patient(
+        model=model, optimizer=optimizer, batch=patient.batch, loss=patient.loss, seen=patient.seen
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        words = treatment(patient)
-    if words is None:
-        return None
-    then = diagnose(patient.model, batch, loss=loss, optimizer=patient.optimizer, depth=depth)
-    return words, patient, then
+        words = treatment(treated)
+    return None if words is None else (words, treated)
 
 
 def copies(

@@ -2,7 +2,8 @@
 
 `python -m benchmarks.zoo.fit` sets the weights from random networks that were really trained. Each cause that a rule
 names then takes its harm: set by hand, near the share of trainings with that fault that came to nothing where
-`benchmarks/faults/` plants it, and lower where the rule itself may be wrong.
+`benchmarks/faults/` plants it, and lower where the rule itself may be wrong. Symptoms, such as a gradient that
+vanishes, take nothing: they show in the features.
 """
 
 import math
@@ -12,55 +13,78 @@ from typing import Final, Literal
 
 from residua.exam.cause import Cause
 from residua.exam.features import Features
-from residua.exam.probe import ENOUGH, ProbeRow
+from residua.exam.trial import STEPS, ProbeRow
 
 Verdict = Literal["trains", "slow", "does not train"]
 
 INTERCEPT: Final = "intercept"
 STILL: Final[Mapping[str, float]] = {
-    INTERCEPT: -1.434,
-    "steepness": -0.4777,
-    "unshattered": 3.984,
-    "spread": -0.2605,
+    INTERCEPT: -6.993,
+    "steepness": -0.5168,
+    "unshattered": 4.466,
+    "spread": -0.2868,
+    "planned": 2.339,
 }
 PROBED: Final[Mapping[str, float]] = {
-    INTERCEPT: -1.971,
-    "steepness": -0.2873,
-    "unshattered": 2.854,
-    "spread": -0.1578,
-    "learned": 6.242,
+    INTERCEPT: -4.325,
+    "steepness": -0.2567,
+    "coherence": 2.497,
+    "planned": 3.415,
+    "pace": -2.834,
 }
+USUAL: Final = 1000
+"""Steps of a training of which nothing is said."""
+SHORTEST: Final = 100
+LONGEST: Final = 1000
+"""Steps of the trainings that set the weights, about."""
 LIKELY: Final = 0.5
 UNLIKELY: Final = 0.25
 """Between the two a network is slow: with patience and luck it gets somewhere."""
 
 
-def probability(found: Features, probed: Sequence[ProbeRow], causes: Iterable[Cause]) -> float:
+def probability(
+    found: Features, probed: Sequence[ProbeRow], causes: Iterable[Cause], *, steps: int = USUAL
+) -> float:
     """Return how likely a network is to train, given what was seen of it.
 
     Args:
         found: the features of the still exam.
         probed: the rows of a probe, or none.
         causes: what the rules found; each takes its harm.
+        steps: that the training is to take.
     """
-    values = asdict(found)
-    if probed:
-        values["learned"] = learned(probed)
+    values = {**asdict(found), "planned": planned(steps), "pace": math.log10(pace(probed)) if probed else 0.0}
     weights = PROBED if probed else STILL
     score = weights[INTERCEPT] + sum(
         weight * values[name] for name, weight in weights.items() if name != INTERCEPT
     )
-    left = math.prod(1 - cause.harm for cause in causes)
-    return left / (1 + math.exp(-max(-30.0, min(30.0, score))))
+    return left(causes) / (1 + math.exp(-max(-30.0, min(30.0, score))))
+
+
+def left(causes: Iterable[Cause]) -> float:
+    """Return what the harm of causes leaves of a probability; a symptom shows in what is weighed, and takes no more."""
+    return math.prod(1 - cause.harm for cause in causes if not cause.symptom)
+
+
+def planned(steps: int) -> float:
+    """Return the decades of a training's steps; beyond those of the trainings that set the weights they say no more.
+
+    >>> planned(1000) == planned(10**6)
+    True
+    """
+    return math.log10(min(max(steps, SHORTEST), LONGEST))
+
+
+def pace(probed: Sequence[ProbeRow]) -> float:
+    """Return the steps until a probe has learned enough, at the optimiser's own rate or in the best of its ways."""
+    own = [row.pace for row in probed if row.factor == 1]
+    return own[0] if own else min(row.pace for row in probed)
 
 
 def learned(probed: Sequence[ProbeRow]) -> float:
-    """Return what the probe learned from its inputs: at the optimiser's own rate, or in the best of several ways.
-
-    Beyond `ENOUGH` it says no more: what is learned in a few steps depends on the rate too.
-    """
+    """Return what the probe learned from its inputs: at the optimiser's own rate, or in the best of several ways."""
     own = [row.learned for row in probed if row.factor == 1]
-    return min(ENOUGH, own[0] if own else max(row.learned for row in probed))
+    return own[0] if own else max(row.learned for row in probed)
 
 
 def verdict(likely: float) -> Verdict:
@@ -81,11 +105,10 @@ NOWHERE: Final = 0.02
 def nowhere(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
     """Find a network whose loss no rate of a probe takes anything off."""
     if probed and all(row.drop < NOWHERE for row in probed):
-        tried = ", ".join(f"{row.kind} {row.lr:g}" for row in probed)
+        tried = ", ".join(f"{row.steps} of {row.kind} at {row.lr:g}" for row in probed)
         yield Cause(
             name="steps lead nowhere",
-            evidence=f"{probed[0].steps} steps take under {100 * NOWHERE:.0f} % off the loss of one batch, with each "
-            f"of {tried}",
+            evidence=f"steps take under {100 * NOWHERE:.0f} % off the loss of one batch: {tried}",
             harm=0.5,
             symptom=True,
         )
@@ -97,19 +120,19 @@ def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
     if len(by_factor) < 3:
         return
     lower, own, higher = (by_factor[factor] for factor in sorted(by_factor))
-    if own.drop < 0.02 and lower.drop > 0.1:
+    if own.first_drop < 0.02 and lower.first_drop > 0.1:
         yield Cause(
             name="learning rate too high",
-            evidence=f"{own.steps} steps at {own.lr:g} take nothing off the loss, at {lower.lr:g} "
-            f"{100 * lower.drop:.0f} % of it",
+            evidence=f"{STEPS} steps at {own.lr:g} take nothing off the loss, at {lower.lr:g} "
+            f"{100 * lower.first_drop:.0f} % of it",
             harm=0.7,
             symptom=True,
         )
-    elif own.drop < 0.05 and higher.drop > max(0.1, 5 * own.drop):
+    elif own.first_drop < 0.05 and higher.first_drop > max(0.1, 5 * own.first_drop):
         yield Cause(
             name="learning rate too low",
-            evidence=f"{own.steps} steps at {own.lr:g} take {100 * own.drop:.1f} % off the loss, at {higher.lr:g} "
-            f"{100 * higher.drop:.0f} %",
+            evidence=f"{STEPS} steps at {own.lr:g} take {100 * own.first_drop:.1f} % off the loss, at {higher.lr:g} "
+            f"{100 * higher.first_drop:.0f} %",
             harm=0.6,
             symptom=True,
         )

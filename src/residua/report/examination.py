@@ -38,7 +38,14 @@ def examination_page(name: str, words: str, found: Examination, bands: Bands | N
         Section("depth", "Layer by layer", pictures(own, bands), lead_of_pictures(bands)),
     ]
     if found.diagnosis.probed:
-        sections.append(Section("probe", "A few steps", steps(found), "Twelve steps on a copy, each way."))
+        sections.append(
+            Section(
+                "probe",
+                "A few steps",
+                steps(found),
+                "Twelve steps on a copy, each way; where they teach little, one of them goes on.",
+            )
+        )
     if found.notes:
         sections.append(Section("notes", "Worth knowing", causes(found.notes)))
     opening = fill(
@@ -156,12 +163,13 @@ def steps(found: Examination) -> Markup:
         (axis,) = panels(figure, "Loss, step by step, on one batch")
         colours = (THIRD, RESIDUAL, PLAIN)
         for row, colour in zip(found.diagnosis.probed, colours, strict=False):
-            lost = "" if row.finite else ", then no number any more"
+            lost = ", then no number any more" if row.lost else ""
             axis.plot(
                 range(len(row.losses)),
                 row.losses,
                 color=colour,
                 marker="o",
+                markersize=3,
                 label=f"{row.kind} {row.lr:g}: {100 * row.drop:.0f} % gone{lost}",
             )
         start = found.diagnosis.probed[0].losses[:1]

@@ -1,0 +1,165 @@
+"""A copy of a network that takes real steps, and what these steps took off its loss."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from residua.look import Examples, Loss
+
+STEPS = 12
+"""What every way is given."""
+ENOUGH = 0.1
+"""Share of the loss that is learned; from there on a network is on its way."""
+LEAST = 0.003
+"""What is learned at the least where the steps that it would take to learn `ENOUGH` are reckoned."""
+LAST = 4
+"""Steps over which a loss is averaged, since one batch is harder than another."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRow:
+    """Steps at one learning rate.
+
+    Attributes:
+        kind: of the optimiser.
+        factor: of the learning rate to the optimiser's own; None where there is no optimiser.
+        lr: the learning rate.
+        losses: before each step and after the last; it ends where the loss is no number any more.
+        blind: as many losses, each of an answer that looks at nothing, the mean of the outputs or of all numbers.
+        lost: whether the loss was no number in the end.
+    """
+
+    kind: str
+    factor: float | None
+    lr: float
+    losses: tuple[float, ...]
+    blind: tuple[float, ...]
+    lost: bool
+
+    @property
+    def steps(self) -> int:
+        """How many were taken."""
+        return max(0, len(self.losses) - 1)
+
+    @property
+    def drop(self) -> float:
+        """The share of the loss that is gone at the end; 0 when it rose or was lost."""
+        return 0.0 if self.lost else gone(self.losses)
+
+    @property
+    def first_drop(self) -> float:
+        """The same after the first `STEPS` steps, which all rows have."""
+        return 0.0 if self.lost else gone(self.losses[: STEPS + 1])
+
+    @property
+    def learned(self) -> float:
+        """The share of the loss that is gone at the end by looking at the inputs; 0 when it rose or was lost."""
+        return 0.0 if self.lost else learned(self.losses, self.blind)
+
+    @property
+    def pace(self) -> float:
+        """The steps until `ENOUGH` is learned for good; where it is not, reckoned from what is learned at the end."""
+        if self.learned < ENOUGH:
+            return max(self.steps, STEPS) * ENOUGH / max(self.learned, LEAST)
+        ends = range(len(self.losses), 1, -1)
+        short = (end for end in ends if learned(self.losses[:end], self.blind[:end]) < ENOUGH)
+        return float(next(short, 1))
+
+
+def gone(losses: tuple[float, ...]) -> float:
+    """Return what share of the first loss the last ones are below it.
+
+    >>> gone((2.0, 1.0, 1.0, 1.0)), gone((1.0, 2.0, 2.0, 2.0))
+    (0.5, 0.0)
+    """
+    return below(losses[0], losses) if losses else 0.0
+
+
+def learned(losses: tuple[float, ...], blind: tuple[float, ...]) -> float:
+    """Return what share of the loss is gone by looking at the inputs.
+
+    A network that learns which class is frequent, or that its first answers were too sure, has taken something off
+    its loss and does not train yet: an answer that is the same for every sample does as well.
+
+    >>> learned((2.0, 1.0, 1.0, 1.0), (2.0, 1.0, 1.0, 1.0))
+    0.0
+    """
+    return below(min(losses[0], mean(blind)), losses) if losses else 0.0
+
+
+def below(start: float, losses: tuple[float, ...]) -> float:
+    """Return what share of a loss the last of some losses are below it."""
+    if not start or not math.isfinite(start):
+        return 0.0
+    return max(0.0, min(1.0, (start - mean(losses)) / abs(start)))
+
+
+def mean(losses: tuple[float, ...]) -> float:
+    """Return the mean of the last losses, of the first alone if there is no other."""
+    last = losses[1:][-LAST:] or losses
+    return sum(last) / len(last)
+
+
+@final
+class Trial:
+    """A copy of a network with an optimiser that moves it, and what was seen so far."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, factor: float | None) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.factor = factor
+        self.losses: list[float] = []
+        self.blind: list[float] = []
+        self.lost = False
+
+    def go(self, batches: Sequence[Examples], loss: Loss, *, steps: int) -> None:
+        """Take steps, a batch each, until there are so many, or from `STEPS` on until enough is learned."""
+        while not self.over(steps):
+            inputs, targets = batches[len(self.losses) % len(batches)]
+            if self.losses:
+                self.optimizer.step()
+            self.optimizer.zero_grad()
+            with torch.enable_grad():
+                outputs = self.model(inputs)
+                value = loss(outputs, targets)
+            if not math.isfinite(value.item()):
+                self.lost = True
+                return
+            self.losses.append(value.item())
+            self.blind.append(min(loss(same, targets).item() for same in blinded(outputs.detach())))
+            if value.requires_grad:
+                torch.autograd.backward(value)
+
+    def over(self, steps: int) -> bool:
+        """Return whether no further step is to be taken."""
+        taken = len(self.losses) - 1
+        return self.lost or taken >= steps or (taken >= STEPS and self.row().learned >= ENOUGH)
+
+    def row(self) -> ProbeRow:
+        """Return what was seen so far."""
+        return ProbeRow(
+            kind=type(self.optimizer).__name__,
+            factor=self.factor,
+            lr=max(float(group["lr"]) for group in self.optimizer.param_groups),
+            losses=tuple(self.losses),
+            blind=tuple(self.blind),
+            lost=self.lost,
+        )
+
+
+def blinded(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the answer that is the same for every sample and pixel, and the one that is so for every class too.
+
+    The second is there for outputs that are so far apart that their mean is a bad answer.
+
+    >>> [same.tolist() for same in blinded(torch.tensor([[0.0, 2.0], [2.0, 4.0]]))]
+    [[[1.0, 3.0], [1.0, 3.0]], [[2.0, 2.0], [2.0, 2.0]]]
+    """
+    over = (0, 2, 3) if outputs.ndim == 4 else (0,)
+    same = outputs.mean(over, keepdim=True).expand_as(outputs).contiguous()
+    return same, outputs.mean().expand_as(outputs).contiguous()
