@@ -20,8 +20,10 @@ import torch
 from PIL import Image
 
 from benchmarks.speed.peers import declare_operators
+from benchmarks.speed.training import KEPT
 from benchmarks.speed.twins import Side, compared, keep, show
 from residua.data import Augment, Batches, Preprocess, load, open_source
+from residua.training.processor import keep_memory
 
 BATCH = 64
 MODULE = "benchmarks.speed.loading"
@@ -64,6 +66,7 @@ def endless(batches: Callable[[int], Iterator[Any]]) -> Callable[[], object]:
 def residua(folder: str, *, size: int, held: bool) -> Callable[[], object]:
     """Return what gives the next batch of Residua."""
     torch.set_num_threads(1)
+    keep_memory()  # as in training
     source = open_source(folder)
     preprocess = Preprocess.for_source(source, size)
     if held:
@@ -132,6 +135,12 @@ def main() -> None:
             sides = [
                 Side(name="Residua", work=f"{MODULE}:residua", arguments=common, settings=ONE_CORE),
                 Side(name="torchvision", work=f"{MODULE}:torchvision", arguments=common, settings=ONE_CORE),
+                Side(
+                    name="torchvision, memory kept",
+                    work=f"{MODULE}:torchvision",
+                    arguments=common,
+                    settings=ONE_CORE | KEPT,
+                ),
             ]
             rows = compared(sides, turns=3 if given.quick else 7, seconds=1 if given.quick else 3)
         show(f"{title}, batches of {BATCH}", rows)

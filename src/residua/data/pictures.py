@@ -16,7 +16,9 @@ from PIL import Image, ImageFile
 
 from residua.data.budget import allowed, refuse_costly, size_of
 from residua.data.colours import as_array, eight_bit
+from residua.data.jpeg import jpeg_pixels
 from residua.data.refusals import LARGEST, UnreadablePicture, reason_for, too_large
+from residua.data.resampling import resampled
 from residua.data.tangled import what_is_tangled
 from residua.data.whole import what_is_broken
 from residua.errors import BadInput, MissingExtra
@@ -128,7 +130,7 @@ def decode_picture(
         if (pixels := image.width * image.height) > most:
             raise UnreadablePicture(name, too_large(pixels, most))
         header = header_of(image)
-        return header, decoded(image, side, allowed(len(content)))
+        return header, decoded(image, side, allowed(len(content)), content)
 
 
 def refuse_broken(content: bytes) -> None:
@@ -252,28 +254,69 @@ def _bits(image: Image.Image) -> int:
     return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
 
 
-def decoded(image: Image.Image, side: int | None, memory: int) -> Picture:
+def decoded(image: Image.Image, side: int | None, memory: int, content: bytes | None = None) -> Picture:
     """Return the pixels of an opened picture as it is shown, in 8 bits; a shorter side above `side` is reduced.
+
+    Args:
+        image: opened, nothing of it decoded.
+        side: None reads every pixel.
+        memory: bytes that it may take.
+        content: of its file, where those are in memory; an ordinary JPEG is then decoded sooner.
 
     Raises:
         UnreadablePicture: that takes more than `memory` bytes, or it is damaged.
     """
-    declared = image.width * image.height
+    size, declared = image.size, image.width * image.height
     if side is not None and image.format in ("JPEG", "MPO"):
         # The JPEG decoder can skip the finest frequencies: the largest of 1/2, 1/4, 1/8 that stays above `side`.
         scale = side / min(image.size)
         if scale < 1:
             image.draft(None, (int(image.width * scale), int(image.height * scale)))
     refuse_costly(image, memory, side=side, declared=declared, turned=orientation_of(image) != 1)
+    if content is not None and (plain := jpeg_pixels(content, image, smaller=image.size != size)) is not None:
+        return turned(reduced(plain, side), orientation_of(image))
     image.load()
     # After loading: the TIFF plugin turns the picture itself, and says so.
     orientation = orientation_of(image)
     image = eight_bit(image)
     if side is not None and min(image.size) > side:
-        scale = side / min(image.size)
-        reduced = (max(side, round(image.width * scale)), max(side, round(image.height * scale)))
-        image = image.resize(reduced, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        image = image.resize(reduced_size(image.size, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if orientation != 1:
         image = image.transpose(TURNS[orientation])
     pixels = as_array(image)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def reduced_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return width and height with the shorter of them reduced to `side`."""
+    scale = side / min(size)
+    return max(side, round(size[0] * scale)), max(side, round(size[1] * scale))
+
+
+def reduced(pixels: Picture, side: int | None) -> Picture:
+    """Return pixels whose shorter side is at most twice `side`, with that reduced to it, to the bits of Pillow."""
+    height, width, _ = pixels.shape
+    if side is None or min(height, width) <= side:
+        return pixels
+    to = reduced_size((width, height), side)
+    if (
+        height <= width
+    ):  # of a tall picture some versions of Pillow take the rows first, which rounds otherwise
+        return resampled(pixels, to[::-1])
+    return to_picture(to_image(pixels).resize(to, Image.Resampling.BILINEAR))
+
+
+def turned(pixels: Picture, orientation: int) -> Picture:
+    """Return pixels as an EXIF orientation says that they are shown."""
+    return pixels if orientation == 1 else to_picture(to_image(pixels).transpose(TURNS[orientation]))
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """Return a picture of 1 or 3 channels as a Pillow image."""
+    return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
+
+
+def to_picture(image: Image.Image) -> Picture:
+    """Return a Pillow image of mode L or RGB as uint8, height × width × channels."""
+    pixels = np.asarray(image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
