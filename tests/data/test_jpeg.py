@@ -57,7 +57,7 @@ def assert_same(content: bytes, side: int | None, monkeypatch: pytest.MonkeyPatc
 def test_the_bits_are_those_of_pillow(
     side: int | None, mode: str, subsampling: int, progressive: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for height, width in ((1, 1), (37, 61), (150, 400), (301, 199), (640, 90)):
+    for height, width in ((1, 1), (37, 61), (150, 400), (301, 199), (640, 90), (700, 900)):
         content = encoded(
             noisy(height, width, mode), quality=88, subsampling=subsampling, progressive=progressive
         )
@@ -77,7 +77,7 @@ def test_a_picture_is_turned_as_its_exif_block_says(
 
 @installed
 def test_simplejpeg_is_asked_for_ordinary_pictures_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[bytes] = []
     plain = jpeg.simplejpeg.decode_jpeg
 
     def decode(content: bytes, *rest: object, **options: object) -> np.ndarray:
@@ -104,3 +104,33 @@ def test_damaged_files_come_out_as_from_pillow(monkeypatch: pytest.MonkeyPatch) 
         if number % 5 == 0:
             del content[chance.randrange(len(content)) :]
         assert_same(bytes(content), chance.choice([None, 40]), monkeypatch)
+
+
+@installed
+def test_headers_are_read_as_by_pillow() -> None:
+    """Of a plain file; and what is not plain is left to it."""
+    plain = [encoded(noisy(30, 50, mode), icc_profile=b"p" * 99, comment="yes") for mode in ("RGB", "L")]
+    assert [jpeg.plain_header(content) for content in plain] == [(30, 50, 3), (30, 50, 1)]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    odd = [
+        encoded(noisy(30, 50), exif=exif),
+        encoded(noisy(30, 50), progressive=True),
+        encoded(noisy(30, 50, "CMYK")),
+        plain[0][:-2],
+        plain[0][:300],
+        b"\xff\xd8" + b"\xff\xfe\0\2" * 5_000 + plain[0][2:],
+        b"",
+    ]
+    assert [jpeg.plain_header(content) for content in odd] == [None] * len(odd)
+
+
+@installed
+def test_sizes_are_drafted_as_by_pillow() -> None:
+    chance = random.Random(1)
+    for _ in range(200):
+        width, height, side = (chance.randint(1, 300) for _ in range(3))
+        image = Image.open(io.BytesIO(encoded(Image.new("L", (width, height)))))
+        if (scale := side / min(image.size)) < 1:
+            image.draft(None, (int(width * scale), int(height * scale)))
+        assert jpeg.drafted(width, height, side) == image.size

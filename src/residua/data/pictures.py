@@ -16,9 +16,9 @@ from PIL import Image, ImageFile
 
 from residua.data.budget import allowed, refuse_costly, size_of
 from residua.data.colours import as_array, eight_bit
-from residua.data.jpeg import jpeg_pixels
+from residua.data.jpeg import BYTES, jpeg_pixels, plain_pixels
+from residua.data.reducing import TURNS, reduced, reduced_size, turned
 from residua.data.refusals import LARGEST, UnreadablePicture, reason_for, too_large
-from residua.data.resampling import resampled
 from residua.data.tangled import what_is_tangled
 from residua.data.whole import what_is_broken
 from residua.errors import BadInput, MissingExtra
@@ -26,15 +26,6 @@ from residua.errors import BadInput, MissingExtra
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ORIENTATION = 0x0112
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 Picture = UInt8[
     np.ndarray, "_ _ _"
@@ -65,6 +56,21 @@ class Header:
     rotated: bool
     alpha: bool
     several: bool
+
+    @classmethod
+    def plain(cls, height: int, width: int, channels: int, *, format: str) -> "Header":
+        """Return what a picture of 8 bits says that has nothing unusual."""
+        mode = "L" if channels == 1 else "RGB"
+        return cls(
+            height=height,
+            width=width,
+            format=format,
+            mode=mode,
+            bits=8,
+            rotated=False,
+            alpha=False,
+            several=False,
+        )
 
     @property
     def channels(self) -> int:
@@ -123,6 +129,10 @@ def decode_picture(
     Raises:
         UnreadablePicture: it is truncated, damaged, too large, or no picture.
     """
+    memory = allowed(len(content))
+    if plain := plain_pixels(content, side, min(memory, BYTES * min(most, LARGEST))):
+        (height, width), found = plain
+        return Header.plain(height, width, found.shape[2], format="JPEG"), reduced(found, side)
     file = io.BytesIO(content)
     with named(name, file), quiet():
         refuse_broken(content)
@@ -130,7 +140,7 @@ def decode_picture(
         if (pixels := image.width * image.height) > most:
             raise UnreadablePicture(name, too_large(pixels, most))
         header = header_of(image)
-        return header, decoded(image, side, allowed(len(content)), content)
+        return header, decoded(image, side, memory, content)
 
 
 def refuse_broken(content: bytes) -> None:
@@ -284,39 +294,4 @@ def decoded(image: Image.Image, side: int | None, memory: int, content: bytes | 
     if orientation != 1:
         image = image.transpose(TURNS[orientation])
     pixels = as_array(image)
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
-
-
-def reduced_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return width and height with the shorter of them reduced to `side`."""
-    scale = side / min(size)
-    return max(side, round(size[0] * scale)), max(side, round(size[1] * scale))
-
-
-def reduced(pixels: Picture, side: int | None) -> Picture:
-    """Return pixels whose shorter side is at most twice `side`, with that reduced to it, to the bits of Pillow."""
-    height, width, _ = pixels.shape
-    if side is None or min(height, width) <= side:
-        return pixels
-    to = reduced_size((width, height), side)
-    if (
-        height <= width
-    ):  # of a tall picture some versions of Pillow take the rows first, which rounds otherwise
-        return resampled(pixels, to[::-1])
-    return to_picture(to_image(pixels).resize(to, Image.Resampling.BILINEAR))
-
-
-def turned(pixels: Picture, orientation: int) -> Picture:
-    """Return pixels as an EXIF orientation says that they are shown."""
-    return pixels if orientation == 1 else to_picture(to_image(pixels).transpose(TURNS[orientation]))
-
-
-def to_image(picture: Picture) -> Image.Image:
-    """Return a picture of 1 or 3 channels as a Pillow image."""
-    return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
-
-
-def to_picture(image: Image.Image) -> Picture:
-    """Return a Pillow image of mode L or RGB as uint8, height × width × channels."""
-    pixels = np.asarray(image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from residua.data.pictures import Picture, to_image, to_picture
+from residua.data.pictures import Picture
+from residua.data.reducing import to_image, to_picture
 from residua.data.refusals import UnreadablePicture
 from residua.data.source import Source, evenly
 from residua.data.split import Split

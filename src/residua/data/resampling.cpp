@@ -21,6 +21,7 @@ namespace {
 constexpr int BITS = 22;
 constexpr int32_t HALF = 1 << (BITS - 1);
 constexpr int64_t LANES = 16;
+constexpr int64_t LINE = 64;  // bytes that memory gives at once
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
@@ -125,13 +126,15 @@ void turned(const uint8_t* from, int64_t rows, int64_t stride, int64_t count, co
     for (int64_t place = 0; place < count; place += LANES) {
         Bytes block[LANES]{};
         const uint8_t* const at = from + place;
+        if (place % LINE < LANES)  // of the rows that come next, which processors do not foresee
+            for (int64_t row = LANES; row < 2 * LANES; row++) __builtin_prefetch(at + row * stride);
         if (rows == LANES && end - (at + (LANES - 1) * stride) >= LANES)
             for (int64_t row = 0; row < LANES; row++) block[row] = loaded(at + row * stride);
         else
             for (int64_t row = 0; row < rows; row++)
                 std::memcpy(&block[row], at + row * stride, std::min(LANES, end - (at + row * stride)));
         turn(block);
-        std::memcpy(to + place * LANES, block, sizeof block);
+        for (int64_t row = 0; row < LANES; row++) std::memcpy(to + (place + row) * LANES, &block[row], sizeof(Bytes));
     }
 }
 
@@ -139,7 +142,7 @@ void turned(const uint8_t* from, int64_t rows, int64_t stride, int64_t count, co
 void turned_back(const uint8_t* from, int64_t rows, int64_t stride, int64_t count, uint8_t* to) {
     for (int64_t place = 0; place < count; place += LANES) {
         Bytes block[LANES];
-        std::memcpy(block, from + place * LANES, sizeof block);
+        for (int64_t row = 0; row < LANES; row++) block[row] = loaded(from + (place + row) * LANES);
         turn(block);
         for (int64_t row = 0; row < rows; row++) std::memcpy(to + row * stride + place, &block[row], sizeof(Bytes));
     }

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from residua.data.pictures import Picture, to_image, to_picture
+from residua.data.pictures import Picture
+from residua.data.reducing import to_image, to_picture
 
 Operation = Callable[[Image.Image, float], Image.Image]
 
