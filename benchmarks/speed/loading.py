@@ -5,8 +5,10 @@
 JPEG files of 500 × 375 and of 2000 × 1500 pixels to random crops of 224 with flips; the same pictures once they
 are held in memory, as `residua train` holds a set that fits; and pictures of 32 pixels that both hold in
 memory, shifted by some pixels and flipped. The peer is torchvision's RandomResizedCrop, RandomCrop, flip,
-ToTensor and Normalize in PyTorch's DataLoader. Both normalise and give tensors in float32. One call is a batch
-of 64 pictures.
+ToTensor and Normalize in PyTorch's DataLoader, as it comes and with the allocator set as Residua sets it for a
+training. Both normalise and give tensors in float32; both resize with a filter that widens as it shrinks. A crop of
+Residua keeps 35 to 100 % of a picture, one of torchvision's defaults 8 to 100 %. Residua decodes by simplejpeg if it is
+installed. One call is a batch of 64 pictures.
 """
 
 import argparse

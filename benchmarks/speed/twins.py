@@ -18,7 +18,10 @@ from typing import Any, final
 
 from residua.compiling import processor
 
-PACKAGES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "onnxruntime", "openvino")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "segmentation-models-pytorch", "onnxruntime", "openvino"),
+    *("pillow", "simplejpeg"),
+)
 
 
 @final
