@@ -16,9 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, final
 
-from residua.runs.environment import processor
+from residua.compiling import processor
 
-PACKAGES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "onnxruntime", "openvino")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "segmentation-models-pytorch", "onnxruntime", "openvino"),
+    *("pillow", "simplejpeg"),
+)
 
 
 @final

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from residua.data import Augment, Picture, Preprocess
-from residua.data.preprocess import to_image, to_picture
+from residua.data.reducing import to_image, to_picture
 from residua.data.strong import OF_GREY, OPERATIONS, STRONG_DRAWS, Operation, varied
 
 AMOUNTS = (0.0, 0.3, 0.5, 0.8, 0.999)

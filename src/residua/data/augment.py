@@ -13,6 +13,7 @@ import numpy as np
 
 from residua.data.pictures import Picture
 from residua.data.preprocess import Preprocess, with_channels
+from residua.data.resampling import resampled
 from residua.data.source import Source
 from residua.data.strong import STRONG_DRAWS, varied
 
@@ -100,16 +101,24 @@ class Augment:
             draws: its row of what `draw` returned.
             preprocess: of the network.
         """
+        mirror = self.mirror and bool(draws[_MIRROR] < 0.5)
         if self.crop == "resized":
             picture = with_channels(picture, preprocess.channels)
-            picture = preprocess.resized(picture, part(picture.shape[:2], self.area, draws))
+            picture = resampled(
+                picture,
+                (preprocess.size, preprocess.size),
+                box=part(picture.shape[:2], self.area, draws),
+                filter=preprocess.interpolation,
+                mirror=mirror and not self.strong,
+            )
+            mirror = mirror and self.strong  # only after what a strong variation does
         else:
             picture = preprocess.fit(picture)
         if self.strong:
             picture = varied(picture, draws[-STRONG_DRAWS:])
         if self.crop == "shift":
             picture = shifted(picture, self.shift, draws)
-        if self.mirror and draws[_MIRROR] < 0.5:
+        if mirror:
             picture = picture[:, ::-1]
         return picture
 

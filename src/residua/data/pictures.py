@@ -16,6 +16,8 @@ from PIL import Image, ImageFile
 
 from residua.data.budget import allowed, refuse_costly, size_of
 from residua.data.colours import as_array, eight_bit
+from residua.data.jpeg import BYTES, jpeg_pixels, plain_pixels
+from residua.data.reducing import TURNS, reduced, reduced_size, turned
 from residua.data.refusals import LARGEST, UnreadablePicture, reason_for, too_large
 from residua.data.tangled import what_is_tangled
 from residua.data.whole import what_is_broken
@@ -24,15 +26,6 @@ from residua.errors import BadInput, MissingExtra
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ORIENTATION = 0x0112
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 Picture = UInt8[
     np.ndarray, "_ _ _"
@@ -63,6 +56,21 @@ class Header:
     rotated: bool
     alpha: bool
     several: bool
+
+    @classmethod
+    def plain(cls, height: int, width: int, channels: int, *, format: str) -> "Header":
+        """Return what a picture of 8 bits says that has nothing unusual."""
+        mode = "L" if channels == 1 else "RGB"
+        return cls(
+            height=height,
+            width=width,
+            format=format,
+            mode=mode,
+            bits=8,
+            rotated=False,
+            alpha=False,
+            several=False,
+        )
 
     @property
     def channels(self) -> int:
@@ -121,6 +129,10 @@ def decode_picture(
     Raises:
         UnreadablePicture: it is truncated, damaged, too large, or no picture.
     """
+    memory = allowed(len(content))
+    if plain := plain_pixels(content, side, min(memory, BYTES * min(most, LARGEST))):
+        (height, width), found = plain
+        return Header.plain(height, width, found.shape[2], format="JPEG"), reduced(found, side)
     file = io.BytesIO(content)
     with named(name, file), quiet():
         refuse_broken(content)
@@ -128,7 +140,7 @@ def decode_picture(
         if (pixels := image.width * image.height) > most:
             raise UnreadablePicture(name, too_large(pixels, most))
         header = header_of(image)
-        return header, decoded(image, side, allowed(len(content)))
+        return header, decoded(image, side, memory, content)
 
 
 def refuse_broken(content: bytes) -> None:
@@ -252,27 +264,33 @@ def _bits(image: Image.Image) -> int:
     return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
 
 
-def decoded(image: Image.Image, side: int | None, memory: int) -> Picture:
+def decoded(image: Image.Image, side: int | None, memory: int, content: bytes | None = None) -> Picture:
     """Return the pixels of an opened picture as it is shown, in 8 bits; a shorter side above `side` is reduced.
+
+    Args:
+        image: opened, nothing of it decoded.
+        side: None reads every pixel.
+        memory: bytes that it may take.
+        content: of its file, where those are in memory; an ordinary JPEG is then decoded sooner.
 
     Raises:
         UnreadablePicture: that takes more than `memory` bytes, or it is damaged.
     """
-    declared = image.width * image.height
+    size, declared = image.size, image.width * image.height
     if side is not None and image.format in ("JPEG", "MPO"):
         # The JPEG decoder can skip the finest frequencies: the largest of 1/2, 1/4, 1/8 that stays above `side`.
         scale = side / min(image.size)
         if scale < 1:
             image.draft(None, (int(image.width * scale), int(image.height * scale)))
     refuse_costly(image, memory, side=side, declared=declared, turned=orientation_of(image) != 1)
+    if content is not None and (plain := jpeg_pixels(content, image, smaller=image.size != size)) is not None:
+        return turned(reduced(plain, side), orientation_of(image))
     image.load()
     # After loading: the TIFF plugin turns the picture itself, and says so.
     orientation = orientation_of(image)
     image = eight_bit(image)
     if side is not None and min(image.size) > side:
-        scale = side / min(image.size)
-        reduced = (max(side, round(image.width * scale)), max(side, round(image.height * scale)))
-        image = image.resize(reduced, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        image = image.resize(reduced_size(image.size, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     if orientation != 1:
         image = image.transpose(TURNS[orientation])
     pixels = as_array(image)

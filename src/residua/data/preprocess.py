@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from residua.data.pictures import Picture
+from residua.data.reducing import to_image, to_picture
 from residua.data.refusals import UnreadablePicture
 from residua.data.source import Source, evenly
 from residua.data.split import Split
@@ -17,6 +18,8 @@ from residua.errors import BadInput
 from residua.types import Images, Pixels
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_PIECE = 2**17
+"""Numbers that are normalised at once: half a megabyte."""
 _SMALL = 64
 """Up to this many pixels a picture is seen whole, at its own size."""
 
@@ -105,8 +108,15 @@ class Preprocess:
             # As rows of width × channels the arithmetic is one long vector; per pixel it would be three numbers.
             rows = images.permute(0, 2, 3, 1).flatten(2)
             width = images.shape[3]
-            rows = rows.to(torch.float32).mul_(scale.repeat(width)).add_(shift.repeat(width))
-            return rows.view(*rows.shape[:2], width, -1).permute(0, 3, 1, 2)
+            scale, shift = scale.repeat(width), shift.repeat(width)
+            in_place = rows.dtype == torch.float32
+            made = rows if in_place else torch.empty_like(rows, dtype=torch.float32)
+            # On a CPU in pieces that its caches hold, each gone over three times there.
+            piece = max(1, _PIECE // rows[0].numel()) if rows.is_cpu and len(rows) else max(1, len(rows))
+            for start in range(0, len(rows), piece):
+                given, part = rows[start : start + piece], made[start : start + piece]
+                (part if in_place else part.copy_(given)).mul_(scale).add_(shift)
+            return made.view(*made.shape[:2], width, -1).permute(0, 3, 1, 2)
         return images.to(torch.float32).mul_(scale[:, None, None]).add_(shift[:, None, None])
 
     def _scale_and_shift(self, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -134,17 +144,6 @@ def with_channels(picture: Picture, channels: int) -> Picture:
     if channels == 3:
         return np.repeat(picture, 3, axis=2)
     return to_picture(Image.fromarray(picture).convert("L"))
-
-
-def to_image(picture: Picture) -> Image.Image:
-    """Return a picture of 1 or 3 channels as a Pillow image."""
-    return Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture)
-
-
-def to_picture(image: Image.Image) -> Picture:
-    """Return a Pillow image of mode L or RGB as uint8, height × width × channels."""
-    pixels = np.asarray(image)
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _measured(train: Split, plain: Preprocess, most: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

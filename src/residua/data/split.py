@@ -86,18 +86,7 @@ class ArrayPictures(Pictures):
         return pixels
 
     def header(self, index: int) -> Header:
-        _, height, width, channels = self.pixels.shape
-        mode = "L" if channels == 1 else "RGB"
-        return Header(
-            height=height,
-            width=width,
-            format="",
-            mode=mode,
-            bits=8,
-            rotated=False,
-            alpha=False,
-            several=False,
-        )
+        return Header.plain(*self.pixels.shape[1:], format="")
 
     def sizes(self) -> list[int]:
         return []

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from residua.data.pictures import Picture
-from residua.data.preprocess import to_image, to_picture
+from residua.data.reducing import to_image, to_picture
 
 Operation = Callable[[Image.Image, float], Image.Image]
 

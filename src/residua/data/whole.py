@@ -44,7 +44,8 @@ def _broken_jpeg(content: bytes) -> str | None:
     while position + 4 <= len(content) and content[position] == 0xFF:
         marker, length = struct.unpack_from(">BH", content, position + 1)
         if marker == 0xDA:  # from here on the pixels, in which no other marker can look like the end
-            return None if content.find(b"\xff\xd9", position) > 0 else _CUT
+            # Looked for from behind, where it is: from the front that takes a tenth of decoding the picture.
+            return None if content.rfind(b"\xff\xd9", position) > 0 else _CUT
         # A marker may be padded with 0xFF; all others before the pixels carry their length.
         position += 1 if marker == 0xFF else 2 + length
     return _CUT if position + 4 > len(content) else None  # what is no marker is for the decoder to judge

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from residua.archives import archive_in
+from residua.compiling import processor
 from residua.errors import BadRun, MissingExtra, ResiduaError
 from residua.export.bundle import Card, form_of
 from residua.export.job import FOLDER, example, load, read_record
@@ -22,7 +23,6 @@ from residua.export.torch_program import as_program
 from residua.export.verify import milliseconds
 from residua.files import reading
 from residua.runs import load_model, read_json, write_json
-from residua.runs.environment import processor
 from residua.runs.folder import RUNS
 from residua.runs.model import read_card
 from residua.training.processor import open_device

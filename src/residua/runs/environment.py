@@ -5,10 +5,12 @@ import platform
 import shlex
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+
+from residua.compiling import processor
 
 
 def describe_environment(device: torch.device) -> dict[str, str | int]:
@@ -27,6 +29,7 @@ def describe_environment(device: torch.device) -> dict[str, str | int]:
         "torch": version("torch"),
         "numpy": version("numpy"),
         "pillow": version("pillow"),
+        "simplejpeg": installed("simplejpeg"),
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count() or 1,
@@ -36,11 +39,9 @@ def describe_environment(device: torch.device) -> dict[str, str | int]:
     }
 
 
-def processor() -> str:
-    """Return the name of the processor."""
-    names = Path("/proc/cpuinfo")
-    if names.exists():
-        for line in names.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def installed(package: str) -> str:
+    """Return the version of a package that need not be there, or "none"."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from residua.training.kernels.compiled import folder, kernels
+from residua.compiling import folder
+from residua.training.kernels.compiled import kernels
 from residua.training.kernels.norm_relu import norm_relu
 
 

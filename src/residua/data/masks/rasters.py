@@ -13,7 +13,6 @@ from residua.data.budget import allowed, refuse_costly, size_of
 from residua.data.colours import as_array
 from residua.data.masks.tiff import BEGINNINGS, Binary, read_tiff, shape_of_tiff
 from residua.data.pictures import (
-    TURNS,
     decoded,
     header_of,
     named,
@@ -23,6 +22,7 @@ from residua.data.pictures import (
     refuse_broken,
     untangled,
 )
+from residua.data.reducing import TURNS
 from residua.data.refusals import LARGEST_RASTER, UnreadablePicture
 
 _SIXTEEN = ("I;16", "I;16B", "I;16L", "I;16N")

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from residua.data.masks.rasters import Raster, full_scale
-from residua.data.preprocess import to_image, to_picture
+from residua.data.reducing import to_image, to_picture
 from residua.data.refusals import UnreadablePicture
 
 _GREY = (0.299, 0.587, 0.114)
