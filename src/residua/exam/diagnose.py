@@ -14,11 +14,14 @@ from residua.exam.observation import Observation
 from residua.exam.observe import observe
 from residua.exam.probe import probe
 from residua.exam.rules import RULES
-from residua.exam.trial import ENOUGH, ProbeRow
-from residua.exam.verdict import USUAL, Verdict, learned, nowhere, probability, rates, verdict
+from residua.exam.trial import ProbeRow
+from residua.exam.verdict import USUAL, Verdict, nowhere, probability, rates, verdict
 from residua.look import Examples, Loss
 
 Depth = Literal["still", "probe"]
+
+REFUTES = 0.95
+"""Probability after a probe from which a symptom is a note: its steps led somewhere all the same."""
 
 
 @final
@@ -77,11 +80,10 @@ def diagnose(
 def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL) -> Diagnosis:
     """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
     found = features(seen)
-    ruled = [cause for rule in RULES for cause in rule(seen)]
-    if probed and learned(probed) >= ENOUGH:  # the steps did lead somewhere
-        ruled = [replace(cause, harm=0.0) if cause.symptom else cause for cause in ruled]
-    named = ranked([*ruled, *rates(probed), *nowhere(probed)])
+    named = ranked([*(cause for rule in RULES for cause in rule(seen)), *rates(probed), *nowhere(probed)])
     likely = probability(found, probed, named, steps=steps)
+    if probed and likely >= REFUTES:
+        named = [replace(cause, harm=0.0) if cause.symptom else cause for cause in named]
     return Diagnosis(
         verdict=verdict(likely),
         probability=likely,

@@ -81,12 +81,6 @@ def pace(probed: Sequence[ProbeRow]) -> float:
     return own[0] if own else min(row.pace for row in probed)
 
 
-def learned(probed: Sequence[ProbeRow]) -> float:
-    """Return what the probe learned from its inputs: at the optimiser's own rate, or in the best of several ways."""
-    own = [row.learned for row in probed if row.factor == 1]
-    return own[0] if own else max(row.learned for row in probed)
-
-
 def verdict(likely: float) -> Verdict:
     """Return the verdict in words.
 
