@@ -6,9 +6,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from residua.exam import ProbeRow, diagnose, probe
-from residua.exam.probe import in_turn
+from residua.exam.probe import PATIENCE, Counted, affordable, in_turn
 from residua.exam.trial import ENOUGH, LEAST, STEPS, Trial
 from tests.exam.nets import batch, plain, residual, seeded
+
+
+class Placed(nn.Module):
+    """Gives a layer its own parameter as an input, as networks with learned places do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.zeros(1, 64))
+        self.mix = nn.Linear(64, 4)
+        self.head = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.mix(x.flatten(1)) + self.mix(self.place))  # type: ignore[no-any-return]
 
 
 class Faint(nn.Module):
@@ -54,6 +67,14 @@ def test_each_step_sees_other_samples() -> None:
     inputs = torch.arange(200.0)[:, None]
     parts = in_turn(nn.Linear(1, 2), (inputs, torch.zeros(200, dtype=torch.long)))
     assert [int(part[0, 0]) for part, _ in parts] == [0, 64, 128]
+
+
+def test_the_work_of_a_pass_is_counted_for_any_model() -> None:
+    model, (inputs, _) = Placed(), batch(8)
+    with torch.no_grad(), Counted() as counted:
+        model(inputs)
+    assert counted.work == 2 * (9 * 64 * 4 + 8 * 4 * 4)
+    assert affordable(model, (inputs, inputs)) == PATIENCE
 
 
 def test_a_lost_loss_has_learned_nothing_and_is_as_slow_as_can_be() -> None:

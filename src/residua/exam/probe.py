@@ -3,11 +3,12 @@
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, final
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from residua.exam.few import few
 from residua.exam.trial import ENOUGH, STEPS, ProbeRow, Trial
@@ -114,6 +115,27 @@ def patient(trials: list[Trial]) -> Trial:
 
 def affordable(model: nn.Module, examples: Examples) -> int:
     """Return how many steps may be taken for `WORK`."""
-    with untouched(model), torch.no_grad(), FlopCounterMode(display=False) as counted:
+    with untouched(model), torch.no_grad(), Counted() as counted:
         model(examples[0])
-    return int(min(PATIENCE, max(STEPS, WORK / (THERE_AND_BACK * max(1, counted.get_total_flops())))))
+    return int(min(PATIENCE, max(STEPS, WORK / (THERE_AND_BACK * max(1, counted.work)))))
+
+
+@final
+class Counted(TorchDispatchMode):
+    """Adds up the work of what is called within: two for each multiply-add.
+
+    PyTorch's own `FlopCounterMode` also follows the modules, by hooks that some models do not bear.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        out = func(*args, **given)
+        if func.overloadpacket in flop_registry:
+            self.work += flop_registry[func.overloadpacket](*args, **given, out_val=out)
+        return out
