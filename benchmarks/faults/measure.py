@@ -16,7 +16,7 @@ from typing import Any, cast
 from benchmarks.faults.cases import Case, healthy, trained
 from benchmarks.faults.faults import everything, planted
 from benchmarks.rows import add_rows, read_rows
-from benchmarks.zoo.draw import KEPT, SETTING, Family
+from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, Family
 from residua.errors import BadInput
 from residua.exam import diagnose
 
@@ -80,6 +80,7 @@ def main() -> None:
     """Measure the cases that are not in the file yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--half", choices=("setting", "kept"), default="kept")
+    parser.add_argument("--only", nargs="+", choices=FAMILIES, help="these families of that half")
     parser.add_argument("--first", type=int, default=0, help="seed of the first fault of each kind")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--healthy", type=int, default=6, help="healthy cases of each family for each seed")
@@ -88,7 +89,8 @@ def main() -> None:
     known = {(row["fault"], row["family"], row["seed"]) for row in read_rows(asked.out)}
     seeds = range(asked.first, asked.first + asked.seeds)
     healthy_seeds = range(asked.first * asked.healthy, (asked.first + asked.seeds) * asked.healthy)
-    families = SETTING if asked.half == "setting" else KEPT
+    half = SETTING if asked.half == "setting" else KEPT
+    families = tuple(family for family in half if family in (asked.only or half))
     cases: list[Key] = [(HEALTHY, family, seed) for seed in healthy_seeds for family in families]
     missing = [key for key in [*cases, *everything(seeds, families)] if key not in known]
     add_rows(measured, missing, asked.out, together=TOGETHER)
