@@ -1,6 +1,6 @@
 """From the zoo to the weights of the verdict, on one half of its families, and what they reach on the other.
 
-    python -m benchmarks.zoo.fit --zoo runs/zoo.jsonl
+    python -m benchmarks.zoo.fit --zoo runs/zoo.jsonl [--fresh NUMBER]
 
 Five families set the weights; the other five are only looked at. Prints the two tables that stand in
 `residua/exam/verdict.py`, then for both lengths of training the area under ROC of both exams and of what others use,
@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.zoo.baselines import grad_norm, naswot, synflow
-from benchmarks.zoo.draw import KEPT, SETTING, Family
+from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, Family
 from benchmarks.zoo.networks import build
 from benchmarks.zoo.trainings import LENGTHS, Training, read_trainings, table
 from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL
@@ -27,6 +27,7 @@ from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL
 WELL = 0.85
 """Share of that way from which a network is well, and an alarm is a false one."""
 BINS = 10
+FOLDS = 10
 DEPTHS = {"still": False, "probe": True}
 BATCH = 64
 
@@ -51,6 +52,20 @@ def scores(trainings: list[Training], weighed: Mapping[str, float], *, probed: b
     score = weighed[INTERCEPT] + columns @ np.array([weighed[name] for name in names])
     left = np.array([one.row["left"]["probe" if probed else "still"] for one in trainings])
     return left / (1 + np.exp(-score.clip(-30, 30)))
+
+
+def from_the_others(trainings: list[Training], *, probed: bool) -> np.ndarray:
+    """Return the probability of each training, with weights that are set on nine tenths of the networks without it."""
+    likely = np.zeros(len(trainings))
+    for fold in range(FOLDS):
+        inside = [one.drawn.number // len(FAMILIES) % FOLDS == fold for one in trainings]
+        weighed, _ = weights(
+            [one for one, asked in zip(trainings, inside, strict=True) if not asked], probed=probed
+        )
+        likely[inside] = scores(
+            [one for one, asked in zip(trainings, inside, strict=True) if asked], weighed, probed=probed
+        )
+    return likely
 
 
 def calibration(labels: np.ndarray, likely: np.ndarray) -> float:
@@ -102,17 +117,23 @@ def main() -> None:
     lengths = {length: read_trainings(asked.zoo, length) for length in LENGTHS}
     setting = [one for trainings in lengths.values() for one in trainings if one.sets]
     fitted: dict[str, Mapping[str, float]] = {}
-    for depth, probed in DEPTHS.items():
+    for depth, probed in DEPTHS.items() if setting else ():
         weighed, scaled = weights(setting, probed=probed)
         print(f"\n{depth}: weights from {len(setting)} trainings")
         for name, value in weighed.items():
             print(f'    "{name}": {value:.4g},')
         print("    scaled:", " ".join(f"{value:+.2f}" for value in scaled))
+        likely = from_the_others(setting, probed=probed)
+        labels, half = np.array([one.learned for one in setting]), len(setting) // len(LENGTHS)
+        for place, length in enumerate(LENGTHS):
+            part = slice(place * half, (place + 1) * half)
+            print(f"    {length}, each from the other networks: AUC {auc(labels[part], likely[part]):.3f}")
         fitted[depth] = weighed
     for length, trainings in lengths.items():
         own = [one for one in trainings if one.sets]
         kept = [one for one in trainings if not one.sets and one.drawn.number >= asked.fresh]
-        show(f"{length}, the half that sets the weights, with these weights", own, fitted, SETTING)
+        if own:
+            show(f"{length}, the half that sets the weights, with these weights", own, fitted, SETTING)
         if kept:
             show(
                 f"{length}, kept aside, as the verdict stands", kept, {"still": STILL, "probe": PROBED}, KEPT
