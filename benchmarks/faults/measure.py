@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first fault of each kind")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--healthy", type=int, default=6, help="healthy cases of each family for each seed")
+    parser.add_argument("--no-faults", action="store_true", help="the healthy cases alone")
     parser.add_argument("--out", type=Path, default=Path("runs/faults.jsonl"))
     asked = parser.parse_args()
     known = {(row["fault"], row["family"], row["seed"]) for row in read_rows(asked.out)}
@@ -92,7 +93,8 @@ def main() -> None:
     half = SETTING if asked.half == "setting" else KEPT
     families = tuple(family for family in half if family in (asked.only or half))
     cases: list[Key] = [(HEALTHY, family, seed) for seed in healthy_seeds for family in families]
-    missing = [key for key in [*cases, *everything(seeds, families)] if key not in known]
+    planted_cases = [] if asked.no_faults else everything(seeds, families)
+    missing = [key for key in [*cases, *planted_cases] if key not in known]
     add_rows(measured, missing, asked.out, together=TOGETHER)
 
 

@@ -15,7 +15,7 @@ from residua.exam.observe import observe
 from residua.exam.probe import probe
 from residua.exam.rules import RULES
 from residua.exam.trial import ProbeRow
-from residua.exam.verdict import USUAL, Verdict, nowhere, probability, rates, verdict
+from residua.exam.verdict import LIKELY, USUAL, Verdict, nowhere, probability, rates, verdict
 from residua.look import Examples, Loss
 
 Depth = Literal["still", "probe"]
@@ -80,8 +80,10 @@ def diagnose(
 def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL) -> Diagnosis:
     """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
     found = features(seen)
-    named = ranked([*(cause for rule in RULES for cause in rule(seen)), *rates(probed), *nowhere(probed)])
-    likely = probability(found, probed, named, steps=steps)
+    ruled = [cause for rule in RULES for cause in rule(seen)]
+    likely = probability(found, probed, ruled, steps=steps)
+    # A rate at which a network trains is neither too high nor too low, whatever another one does.
+    named = ranked(ruled if likely >= LIKELY else [*ruled, *rates(probed), *nowhere(probed)])
     if probed and likely >= REFUTES:
         named = [replace(cause, harm=0.0) if cause.symptom else cause for cause in named]
     return Diagnosis(

@@ -160,7 +160,7 @@ def steps(found: Examination) -> Markup:
     """Return the losses of the probe."""
 
     def draw(figure: Figure) -> None:
-        (axis,) = panels(figure, "Loss, step by step, on one batch")
+        (axis,) = panels(figure, "Loss, step by step, each on other samples")
         colours = (THIRD, RESIDUAL, PLAIN)
         for row, colour in zip(found.diagnosis.probed, colours, strict=False):
             lost = ", then no number any more" if row.lost else ""
