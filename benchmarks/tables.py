@@ -42,7 +42,7 @@ def comparisons(name: str) -> str:
         if not lines or head not in lines:
             lines += [*([""] if lines else []), head, "|---" * (2 + len(peers)) + "|"]
         cells = [f"{peer['times_ours']:.2f} ({peer['least']:.2f} to {peer['most']:.2f})" for peer in peers]
-        short = title.removeprefix(f"{name}, ")
+        short = title.partition(", ")[2] if title.startswith(name) else title
         lines.append(f"| {short} | {ours['milliseconds']:.0f} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", machine(found)])
 
@@ -101,7 +101,7 @@ def bars() -> Iterator[tuple[str, float, float]]:
     for name in ("training", "inference", "loading"):
         for title, (_, *peers) in read(name)["tables"].items():
             times = [peer["times_ours"] for peer in peers]
-            yield title, max(times), min(times)
+            yield title.removeprefix("training step, "), max(times), min(times)
 
 
 def picture(figure: Figure) -> None:
