@@ -101,7 +101,7 @@ def bars() -> Iterator[tuple[str, float, float]]:
     for name in ("training", "inference", "loading"):
         for title, (_, *peers) in read(name)["tables"].items():
             times = [peer["times_ours"] for peer in peers]
-            yield title.removeprefix("training step, "), max(times), min(times)
+            yield title.replace("training step", "training"), max(times), min(times)
 
 
 def picture(figure: Figure) -> None:
@@ -116,7 +116,7 @@ def picture(figure: Figure) -> None:
     axis.set_xscale("log")
     axis.set_xticks([0.5, 1, 2, 4, 8, 16], ["0.5", "1", "2", "4", "8", "16"])
     axis.minorticks_off()
-    axis.legend(loc="lower right")
+    axis.legend(loc="upper right")
 
 
 def main() -> None:

@@ -121,14 +121,14 @@ def affordable(model: nn.Module, examples: Examples) -> int:
 
 
 @final
-class Counted(TorchDispatchMode):
+class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Adds up the work of what is called within: two for each multiply-add.
 
     PyTorch's own `FlopCounterMode` also follows the modules, by hooks that some models do not bear.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.work = 0
 
     def __torch_dispatch__(
