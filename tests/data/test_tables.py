@@ -91,6 +91,18 @@ def test_parquet_without_pyarrow_says_what_to_install(folder: Path, monkeypatch:
         open_source(folder / "t.parquet")
 
 
+def test_text_in_a_parquet_that_is_none_is_no_traceback(folder: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    labels = pyarrow.array(["a", "bc"])
+    broken = pyarrow.StringArray.from_buffers(2, labels.buffers()[1], pyarrow.py_buffer(b"a\xab\xab"))
+    table = pyarrow.table({"path": pyarrow.array(["1.png", "2.png"]), "label": broken})
+    parquet.write_table(table, folder / "t.parquet")
+    with pytest.raises(BadData, match=r"cannot be read as a Parquet file.*copy it again"):
+        open_source(folder / "t.parquet")
+
+
 def test_a_broken_parquet_is_no_traceback(folder: Path) -> None:
     pytest.importorskip("pyarrow")
     (folder / "t.parquet").write_bytes(b"PAR1 nothing")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from residua.errors import BadData, MissingExtra
+from residua.errors import BadData, MissingExtra, ResiduaError
 
 
 def arrow(what: str) -> Any:
@@ -38,7 +38,12 @@ def opened_parquet(path: Path) -> Iterator[Any]:
         # Without a buffer for what comes next: a row group is read by itself, and memory has to stay small.
         with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
             yield file
-    except FileNotFoundError:
+    except (FileNotFoundError, ResiduaError):
         raise
-    except (pyarrow.ArrowException, OSError) as error:
+    except (
+        pyarrow.ArrowException,
+        OSError,
+        ValueError,
+        OverflowError,
+    ) as error:  # text or a date that is none
         raise BadData(f"{path} cannot be read as a Parquet file: {error}; copy it again") from error

@@ -188,10 +188,10 @@ def _read_text(path: Path) -> Table:
 def _read_parquet(path: Path) -> Table:
     with opened_parquet(path) as file:
         content = file.read()
-    columns = [
-        ["" if cell is None else str(cell) for cell in content[name].to_pylist()]
-        for name in content.column_names
-    ]
+        columns = [
+            ["" if cell is None else str(cell) for cell in content[name].to_pylist()]
+            for name in content.column_names
+        ]
     rows = [tuple(row) for row in zip(*columns, strict=True)]
     return Table(
         list(content.column_names), list(chain(rows)), [f"row {number}" for number in range(1, len(rows) + 1)]
