@@ -193,19 +193,24 @@ def test_a_client_that_dawdles_is_let_go() -> None:
 
 def test_a_full_queue_says_when_to_come_back() -> None:
     service = service_for("resnet8_cifar")
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
     plain = service.batcher.run
 
     def slow(images: torch.Tensor) -> torch.Tensor:
-        release.wait(20)
+        begun.set()
+        release.wait(60)
         return plain(images)
 
     with serving(service) as client:
         service.batcher.run = slow
         asking = [threading.Thread(target=client.send, args=[png()] * 4) for _ in range(3)]
-        for thread in asking:
+        asking[0].start()
+        assert begun.wait(30)  # the first pictures are taken alone, so that the queue holds all of the others
+        for thread in asking[1:]:
             thread.start()
+        end = time.monotonic() + 30
         while len(service.batcher.queue) < LIMITS.queue:
+            assert time.monotonic() < end
             time.sleep(0.01)
         answer = client.send(png())
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
