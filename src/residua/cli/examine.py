@@ -12,6 +12,7 @@ from residua.cli.screen import open_screen, say
 from residua.errors import BadInput
 from residua.exam import Cause, Depth, Examination, Remedy, healthy_bands
 from residua.exam import examine as look
+from residua.exam.verdict import USUAL
 from residua.files import write_text
 from residua.report import examination_page
 from residua.training.subject import open_subject
@@ -27,7 +28,7 @@ def examine(
     input: str | None = None,  # the word that people use for it
     classes: int | None = None,
     device: str | None = None,
-    steps: int = 1000,
+    steps: int = USUAL,
     still: Annotated[bool, Parameter(negative="")] = False,
     page: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -43,14 +44,16 @@ def examine(
         input: shape of the noise, such as 3x224x224.
         classes: answers that the network gives to the noise.
         device: to compute on.
-        steps: that the training is to take; the verdict is about a training of this length.
+        steps: length of the training that the verdict is about, in steps of its optimiser.
         still: only look at one batch, and take no steps on copies.
         page: write the examination as an HTML page, with pictures, to this file.
         as_json: for machines.
     """
-    subject = open_subject(target, data=data, shape=shape_of(input), classes=classes, device=device)
     if steps < 1:
-        raise BadInput(f"--steps {steps}: a training takes at least one step; 1000 are usual for a first one")
+        raise BadInput(
+            f"--steps {steps}: a training takes at least one step; {USUAL} are usual for a first one"
+        )
+    subject = open_subject(target, data=data, shape=shape_of(input), classes=classes, device=device)
     depth: Depth = "still" if still else "probe"
     found = look(subject.model, subject.batch, loss=subject.loss, depth=depth, steps=steps)
     if page:

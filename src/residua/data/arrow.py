@@ -40,10 +40,6 @@ def opened_parquet(path: Path) -> Iterator[Any]:
             yield file
     except (FileNotFoundError, ResiduaError):
         raise
-    except (
-        pyarrow.ArrowException,
-        OSError,
-        ValueError,
-        OverflowError,
-    ) as error:  # text or a date that is none
+    # A cell may be no text, or a date that there is not: then it is Python that complains.
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise BadData(f"{path} cannot be read as a Parquet file: {error}; copy it again") from error
