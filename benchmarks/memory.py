@@ -31,6 +31,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from residua.compiling import processor
 from residua.nets.build import build
 from residua.training.memory import thrifty
 from residua.training.processor import has_bfloat16, keep_memory
@@ -123,9 +124,8 @@ def times(name: str, repeats: int) -> dict[str, dict[str, float]]:
 
 def machine() -> dict[str, Any]:
     """Return what the numbers depend on."""
-    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {
-        "processor": cpu[1] if cpu else platform.processor(),
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "bfloat16": has_bfloat16(torch.device("cpu")),
         "torch": torch.__version__,

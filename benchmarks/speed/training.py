@@ -4,9 +4,9 @@
 
 The peers are torchvision's ResNet-50 and DenseNet-121, segmentation_models.pytorch's U-Net, and He's networks
 for CIFAR as they are usually written. Each runs twice: as its documentation shows it, in float32 with glibc's
-allocator as it comes; and with all that a user can set from outside, channels last, bfloat16, and the allocator
-told to keep its memory. Residua's step is that of `residua train`: it also clips, and keeps an average of the
-weights, which the peers' do not.
+allocator as it comes; and with all that a user can set from outside, channels last, bfloat16 where the processor
+has instructions for it, and the allocator told to keep its memory. Residua's step is that of `residua train`: it
+also clips, and keeps an average of the weights, which the peers' do not.
 
 PYTHON is that of an environment with segmentation-models-pytorch; without it the U-Net is left out.
 """
@@ -101,7 +101,7 @@ def peer(name: str, batch: int, size: int, *, tuned: bool) -> Callable[[], objec
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=tuned):
+        with torch.autocast("cpu", torch.bfloat16, enabled=tuned and has_bfloat16(CPU)):
             loss = F.cross_entropy(model(images), targets)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -118,6 +118,7 @@ def main() -> None:
     parser.add_argument("--peers", help="the Python of an environment with segmentation-models-pytorch")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    fast = " bfloat16," if has_bfloat16(CPU) else ""
     for case in CASES:
         if given.only not in (None, case.name) or (case.name.startswith("unet") and not given.peers):
             continue
@@ -128,7 +129,7 @@ def main() -> None:
             Side(name="Residua", work=f"{module}:residua", arguments=common),
             Side(name="peer, float32", work=f"{module}:peer", arguments=common | {"tuned": False}, **python),
             Side(
-                name="peer, channels last, bfloat16, allocator",
+                name=f"peer, channels last,{fast} allocator",
                 work=f"{module}:peer",
                 arguments=common | {"tuned": True},
                 settings=KEPT,

@@ -11,6 +11,15 @@ from pathlib import Path
 from typing import Final
 
 COMPILERS: Final = ("c++", "g++", "clang++")
+CPUINFO: Final = Path("/proc/cpuinfo")
+WIDEST: Final = {
+    "amx_bf16": "AMX",
+    "avx512_bf16": "AVX-512 with bfloat16",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2",
+    "asimd": "NEON",
+}
+"""Sets of instructions by the name that Linux gives them, the widest first."""
 OPTIONS: Final = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared")
 
 
@@ -50,7 +59,8 @@ def folder() -> Path:
 def fingerprint(compiler: str, source: Path, options: tuple[str, ...]) -> str:
     """Return what a compiled library depends on, as a short name: source, options, compiler and processor."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    parts = (source.read_bytes(), " ".join((*OPTIONS, *options)).encode(), version, processor().encode())
+    machine = " ".join((processor(), *sorted(instructions())))
+    parts = (source.read_bytes(), " ".join((*OPTIONS, *options)).encode(), version, machine.encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -69,10 +79,24 @@ def compile_to(library: Path, command: list[str]) -> None:
 
 
 def processor() -> str:
-    """Return the name of the processor."""
-    names = Path("/proc/cpuinfo")
-    if names.exists():
-        for line in names.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    """Return the name of the processor, with the widest of its instructions that computing here rests on.
+
+    Virtual machines go by one name on processors of many kinds, so the name alone does not tell them apart.
+    """
+    known = instructions()
+    widest = next((f", {words}" for name, words in WIDEST.items() if name in known), "")
+    return (cpuinfo().get("model name") or platform.processor() or platform.machine()) + widest
+
+
+def instructions() -> frozenset[str]:
+    """Return the names of the sets of instructions that the processor has; none where the system does not say."""
+    found = cpuinfo()
+    return frozenset((found.get("flags") or found.get("Features") or "").split())
+
+
+def cpuinfo() -> dict[str, str]:
+    """Return what Linux says of the first core, by name; nothing on other systems."""
+    if not CPUINFO.exists():
+        return {}
+    lines = CPUINFO.read_text().partition("\n\n")[0].splitlines()
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

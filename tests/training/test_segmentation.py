@@ -176,6 +176,7 @@ def test_a_network_is_examined_on_masks(data: Path, network: str, run: Path) -> 
     found = examine(subject.model, subject.batch, loss=subject.loss, depth="still")
     assert found.verdict == "trains"
     again = open_subject(str(run))
+    assert again.steps == 25 * (20 // 4)
     assert torch.equal(again.batch[1].unique(), torch.tensor([0, 1, 2, 3, VOID]))
 
 

@@ -28,7 +28,7 @@ def examine(
     input: str | None = None,  # the word that people use for it
     classes: int | None = None,
     device: str | None = None,
-    steps: int = USUAL,
+    steps: int | None = None,
     still: Annotated[bool, Parameter(negative="")] = False,
     page: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -44,25 +44,27 @@ def examine(
         input: shape of the noise, such as 3x224x224.
         classes: answers that the network gives to the noise.
         device: to compute on.
-        steps: length of the training that the verdict is about, in steps of its optimiser.
+        steps: length of the training that the verdict is about, in steps of its optimiser; that of a run if the
+            target is one, otherwise 1000.
         still: only look at one batch, and take no steps on copies.
         page: write the examination as an HTML page, with pictures, to this file.
         as_json: for machines.
     """
-    if steps < 1:
+    if steps is not None and steps < 1:
         raise BadInput(
             f"--steps {steps}: a training takes at least one step; {USUAL} are usual for a first one"
         )
     subject = open_subject(target, data=data, shape=shape_of(input), classes=classes, device=device)
     depth: Depth = "still" if still else "probe"
-    found = look(subject.model, subject.batch, loss=subject.loss, depth=depth, steps=steps)
+    asked = steps or subject.steps or USUAL
+    found = look(subject.model, subject.batch, loss=subject.loss, depth=depth, steps=asked)
     if page:
         bands = healthy_bands(subject.model, subject.batch, loss=subject.loss)
         write_text(page, examination_page(subject.name, subject.words, found, bands))
     if as_json:
-        print(as_text(subject.name, subject.words, found))
+        print(as_text(subject.name, subject.words, found, asked))
     else:
-        show(open_screen(), subject.name, subject.words, found)
+        show(open_screen(), subject.name, subject.words, found, asked)
         if page:
             say(open_screen(), f"page {page}")
     return 1 if found.verdict == "does not train" else 0
@@ -86,12 +88,13 @@ def shape_of(text: str | None) -> tuple[int, int, int] | None:
     return channels, height, width
 
 
-def as_text(name: str, words: str, found: Examination) -> str:
+def as_text(name: str, words: str, found: Examination, steps: int) -> str:
     """Return an examination as JSON."""
     diagnosis = found.diagnosis
     answer = {
         "model": name,
         "batch": words,
+        "steps": steps,
         "verdict": found.verdict,
         "probability": found.probability,
         "causes": [asdict(cause) for cause in found.causes],
@@ -104,12 +107,12 @@ def as_text(name: str, words: str, found: Examination) -> str:
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 
 
-def show(screen: Console, name: str, words: str, found: Examination) -> None:
+def show(screen: Console, name: str, words: str, found: Examination, steps: int) -> None:
     """Print an examination for a person: verdict, causes, notes, remedies."""
     say(screen, f"{name}, on {words}")
     say(
         screen,
-        f"{found.verdict}; the probability that it trains is {100 * found.probability:.0f} %",
+        f"{found.verdict}; the probability that it trains in {steps:,} steps is {100 * found.probability:.0f} %",
         f"bold {COLOURS[found.verdict]}",
     )
     for number, cause in enumerate(found.causes, start=1):

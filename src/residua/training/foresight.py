@@ -37,7 +37,7 @@ def foresee(plan: Plan) -> str:
             weight_decay=recipe.weight_decay,
         ),
         depth="still",
-        steps=planned_steps(plan),
+        steps=recipe.steps(len(plan.task.source.splits["train"])),
     )
     line = in_one_line(found)
     if found.probability < SURE:
@@ -46,13 +46,6 @@ def foresee(plan: Plan) -> str:
             "--no-exam trains it all the same"
         )
     return line
-
-
-def planned_steps(plan: Plan) -> int:
-    """Return how many steps of its optimiser a training is to take."""
-    recipe = plan.recipe
-    pictures = len(plan.task.source.splits["train"])
-    return recipe.epochs * max(1, pictures // (recipe.batch_size * recipe.accumulate))
 
 
 def in_one_line(found: Diagnosis) -> str:

@@ -3,10 +3,10 @@
 import ctypes
 import gc
 import platform
-from pathlib import Path
 
 import torch
 
+from residua.compiling import instructions
 from residua.errors import BadInput
 
 
@@ -42,10 +42,7 @@ def has_bfloat16(device: torch.device) -> bool:
     """Return whether bfloat16 is faster than float32 there: by instructions of its own, not by emulation."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type != "cpu":
-        return False
-    flags = Path("/proc/cpuinfo")
-    return flags.exists() and bool({"avx512_bf16", "amx_bf16"} & set(flags.read_text().split()))
+    return device.type == "cpu" and bool({"avx512_bf16", "amx_bf16"} & instructions())
 
 
 def keep_memory() -> None:

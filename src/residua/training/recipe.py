@@ -174,6 +174,11 @@ class Recipe:
     sharded: bool = False
     timeout: int = WAIT
 
+    def steps(self, pictures: int) -> int:
+        """Return how many steps of its optimiser a training on so many pictures takes."""
+        batches = max(1, pictures // self.batch_size)
+        return self.epochs * -(-batches // self.accumulate)
+
 
 FINE_TUNING: Final = ("weights", "frozen", "body_lr", "norms")
 """What means nothing to a network that is built anew; `residua.training.finetune` chooses it for one that is not."""

@@ -18,11 +18,11 @@ from residua.nets.build import build
 from residua.nets.presets import PRESETS
 from residua.nets.spec import Segmenting
 from residua.objective import pixel_cross_entropy
-from residua.runs import Model, Run, load_model, open_run
+from residua.runs import Model, load_model, open_run
 from residua.training.network import spec_of
 from residua.training.processor import open_device
 from residua.training.recipe import Settings
-from residua.training.record import read_record, whereabouts
+from residua.training.record import Record, read_config, read_record, whereabouts
 from residua.training.tasks import open_task, reopen_task
 
 INVENTED = 64
@@ -41,6 +41,7 @@ class Subject:
         batch: inputs and targets.
         words: what the batch is, for the reader.
         loss: that suits the targets.
+        steps: of the training that a run was made by; None where there is no run.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Subject:
     batch: Examples
     words: str
     loss: Loss
+    steps: int | None = None
 
 
 def open_subject(
@@ -73,25 +75,25 @@ def open_subject(
         BadInput: the file or its function cannot be used, or it needs a shape.
         BadData: the data cannot be used.
     """
-    place = open_device(device or "cpu")
+    place, steps = open_device(device or "cpu"), None
     if ".py:" in target:
         model = own_model(target)
         batch, words = pictures(data, shape, model) if data else noise(shape, classes or CLASSES, target)
     elif (Path(target) / "config.json").exists():
         run = open_run(target)
-        found = load_model(run.folder)
+        found, record = load_model(run.folder), read_record(run)
         model = found.network
-        batch, words = of_run(run, found, data)
+        batch, words = of_run(record, found, data)
+        steps = read_config(run).config.steps(int(record.splits["train"]["samples"]))
     else:
         batch, words, model = preset(target, data=data, shape=shape, classes=classes)
     model = model.to(place).train()
     loss = pixel_cross_entropy if batch[1].ndim > 1 else F.cross_entropy  # masks have void pixels
-    return Subject(target, model, (batch[0].to(place), batch[1].to(place)), words, loss)
+    return Subject(target, model, (batch[0].to(place), batch[1].to(place)), words, loss, steps)
 
 
-def of_run(run: Run, trained: Model, data: str | None) -> tuple[Examples, str]:
+def of_run(record: Record, trained: Model, data: str | None) -> tuple[Examples, str]:
     """Return a batch for the network of a run: of its own data, or of others as it would see them."""
-    record = read_record(run)
     named = data or whereabouts(record)
     if isinstance(trained.preprocess, Preprocess):
         size = trained.preprocess.size

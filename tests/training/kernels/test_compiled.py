@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from residua import compiling
 from residua.compiling import folder
 from residua.training.kernels.compiled import kernels
 from residua.training.kernels.norm_relu import norm_relu
@@ -41,6 +42,33 @@ def test_they_are_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [line for line in calls.read_text().splitlines() if "-shared" in line] != []
     assert calls.read_text().count("-shared") == 1
     assert [path.suffix for path in folder().iterdir()] == [".so"]
+
+
+@pytest.mark.skipif(kernels() is None, reason="there is no C++ compiler here")
+def test_a_processor_of_the_same_name_with_other_instructions_gets_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for known in (frozenset({"avx2"}), frozenset({"avx2", "avx512f"})):
+        monkeypatch.setattr(compiling, "instructions", lambda known=known: known)
+        kernels.cache_clear()
+        assert kernels() is not None
+    assert len(list(folder().iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("says", "name"),
+    [
+        ("model name\t: A\nflags\t\t: sse avx2\n\nmodel name\t: B\n", "A, AVX2"),
+        ("model name\t: A\nflags\t\t: avx2 avx512f avx512_bf16\n", "A, AVX-512 with bfloat16"),
+        ("model name\t: A\nflags\t\t: sse\n", "A"),
+    ],
+)
+def test_a_processor_is_told_by_its_name_and_its_instructions(
+    says: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(says)
+    monkeypatch.setattr(compiling, "CPUINFO", tmp_path / "cpuinfo")
+    assert compiling.processor() == name
 
 
 @pytest.mark.parametrize("words", ["exit 1", "kill -9 $$", "true"])
