@@ -40,3 +40,19 @@ def test_an_activation_leaves_its_input_alone() -> None:
     x = torch.tensor([-1.0, 2.0])
     assert activation()(x).tolist() == [0.0, 2.0]
     assert x.tolist() == [-1.0, 2.0]
+
+
+@pytest.mark.parametrize("carried", [1, 2, 3, 4, 7, 12, 15, 16, 20])
+@pytest.mark.parametrize("learned", [3, 8, 64])
+def test_a_strided_projection_learns_the_same_with_channels_last(carried: int, learned: int) -> None:
+    """Of few channels oneDNN's own gradient is wrong there, or ends the process."""
+    conv = convolution(carried, learned, kernel=1, stride=2)
+    usual = nn.Conv2d(carried, learned, 1, stride=2, bias=False)
+    usual.load_state_dict(conv.state_dict())
+    x, last = torch.randn(8, carried, 16, 16), torch.channels_last
+    gradient = torch.randn(8, learned, 8, 8)
+    answer, expected = conv(x.contiguous(memory_format=last)), usual(x)
+    answer.backward(gradient.contiguous(memory_format=last))
+    expected.backward(gradient)
+    torch.testing.assert_close(answer, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(conv.weight.grad, usual.weight.grad, rtol=1e-4, atol=1e-4)

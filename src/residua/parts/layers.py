@@ -1,8 +1,12 @@
 """Convolution, normalisation and activation as the papers of this library use them."""
 
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never, final
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NARROW: Final = 16
+"""Channels below which oneDNN cannot be trusted with the gradient of a strided 1 × 1 convolution's weights."""
 
 Norm = Literal["batch", "group", "none"]
 
@@ -16,7 +20,27 @@ def convolution(
     torch.Size([16, 3, 3, 3])
     """
     padding = kernel // 2
+    if kernel == 1 and stride != 1 and carried < NARROW:
+        return Thinned(carried, learned, 1, stride=stride, groups=groups, bias=bias)
     return nn.Conv2d(carried, learned, kernel, stride=stride, padding=padding, groups=groups, bias=bias)
+
+
+@final
+class Thinned(nn.Conv2d):
+    """A 1 × 1 convolution with a stride that takes every such pixel first: the same numbers.
+
+    Where the channels of a pixel lie together and are fewer than a register holds, oneDNN 3 writes past its memory
+    in the gradient of such weights (its issue 6035): the process ends, or the gradient is wrong.
+
+    >>> import torch
+    >>> Thinned(4, 8, 1, stride=2)(torch.zeros(1, 4, 8, 8)).shape
+    torch.Size([1, 8, 4, 4])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output, of every pixel that the stride leaves."""
+        down, right = self.stride
+        return F.conv2d(x[:, :, ::down, ::right], self.weight, self.bias, groups=self.groups)
 
 
 def normalisation(norm: Norm, channels: int) -> nn.Module:

@@ -2,7 +2,7 @@
 //
 //     y = relu(norm(x) + carried)        carried and relu may be left out
 //
-// Tensors are rows of channels (channels last); there are 16 channels or a multiple of it. What is stored is bfloat16
+// Tensors are rows of channels (channels last); there are 16 channels or a multiple of it, taken by the register. What is stored is bfloat16
 // or float32, what is computed float32, sums over all rows double. Rows are divided evenly among the threads, so the
 // same number of threads gives the same bits.
 
@@ -15,12 +15,17 @@
 
 namespace {
 
+// Floats in a register of the processor: of wider vectors compilers make single numbers.
+#ifdef __AVX512F__
 constexpr int64_t LANES = 16;
+#else
+constexpr int64_t LANES = 8;
+#endif
 constexpr int64_t BLOCK = 256;  // rows whose sum is taken in float32 before it is added to the double
 
-typedef float Floats __attribute__((vector_size(64)));
-typedef uint32_t Bits __attribute__((vector_size(64)));
-typedef uint16_t Halves __attribute__((vector_size(32)));
+typedef float Floats __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));
+typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
 typedef uint16_t bfloat16;
 
 template <typename Vector>

@@ -192,7 +192,7 @@ class Classification(Task):
             workers=0,
         )
         batch = next(iter(batches.epoch(1)))
-        return batch.images, batch.targets
+        return batch.images.contiguous(), batch.targets
 
     def right(self, logits: Tensor, targets: Tensor) -> tuple[int, int]:
         if targets.ndim > 1:  # mixed labels

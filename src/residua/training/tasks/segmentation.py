@@ -224,7 +224,7 @@ class Segmentation(Task):
             workers=0,
         )
         batch = next(iter(batches.epoch(1)))
-        return batch.images, batch.targets.long()
+        return batch.images.contiguous(), batch.targets.long()
 
     def right(self, logits: Tensor, targets: Tensor) -> tuple[int, int]:
         targets = targets.to(logits.device)
