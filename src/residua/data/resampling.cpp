@@ -12,7 +12,7 @@
 #include <cstring>
 #include <vector>
 
-#if defined(__AVX512BW__)
+#if defined(__AVX512BW__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -24,8 +24,6 @@ constexpr int64_t LANES = 16;
 constexpr int64_t LINE = 64;  // bytes that memory gives at once
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
-typedef int32_t Sums __attribute__((vector_size(4 * LANES)));
 
 // The same number of weights for every place, those that are not needed 0: a loop of a length known beforehand.
 struct Axis {
@@ -90,20 +88,54 @@ Bytes loaded(const uint8_t* from) {
     return bytes;
 }
 
-// Compilers know no instruction for these two and take several in its place, so the usual processors' are named.
+// Sixteen sums. Compilers know no instruction that widens or rounds and take several in its place, and take wide vectors
+// apart for narrow registers, so the usual processors' are named.
 #if defined(__AVX512BW__)
-Sums widened(const uint8_t* from) { return (Sums)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)from)); }
+struct Sums {
+    __m512i all = _mm512_set1_epi32(HALF);
 
-Bytes rounded(Sums sum) {
-    return (Bytes)_mm512_cvtusepi32_epi8(_mm512_max_epi32((__m512i)(sum >> BITS), _mm512_setzero_si512()));
-}
+    void add(const uint8_t* from, int32_t weight) {
+        const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)from));
+        all = _mm512_add_epi32(all, _mm512_mullo_epi32(wide, _mm512_set1_epi32(weight)));
+    }
+
+    Bytes rounded() const {
+        return (Bytes)_mm512_cvtusepi32_epi8(_mm512_max_epi32(_mm512_srai_epi32(all, BITS), _mm512_setzero_si512()));
+    }
+};
+#elif defined(__AVX2__)
+struct Sums {
+    __m256i low = _mm256_set1_epi32(HALF), high = low;
+
+    void add(const uint8_t* from, int32_t weight) {
+        const __m256i first = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)from));
+        const __m256i second = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)(from + LANES / 2)));
+        const __m256i weights = _mm256_set1_epi32(weight);
+        low = _mm256_add_epi32(low, _mm256_mullo_epi32(first, weights));
+        high = _mm256_add_epi32(high, _mm256_mullo_epi32(second, weights));
+    }
+
+    Bytes rounded() const {
+        const __m256i halves = _mm256_packs_epi32(_mm256_srai_epi32(low, BITS), _mm256_srai_epi32(high, BITS));
+        const __m256i order = _mm256_permute4x64_epi64(halves, 0b11'01'10'00);  // packing goes by halves of a register
+        return (Bytes)_mm_packus_epi16(_mm256_castsi256_si128(order), _mm256_extracti128_si256(order, 1));
+    }
+};
 #else
-Sums widened(const uint8_t* from) { return __builtin_convertvector(__builtin_convertvector(loaded(from), Halves), Sums); }
+struct Sums {
+    typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
+    typedef int32_t Wide __attribute__((vector_size(4 * LANES)));
+    Wide all = Wide{} + HALF;
 
-Bytes rounded(Sums sum) {
-    const Sums low = sum >> BITS, above = low < 0 ? Sums{} : low;
-    return __builtin_convertvector(__builtin_convertvector(above > 255 ? Sums{} + 255 : above, Halves), Bytes);
-}
+    void add(const uint8_t* from, int32_t weight) {
+        all += __builtin_convertvector(__builtin_convertvector(loaded(from), Halves), Wide) * weight;
+    }
+
+    Bytes rounded() const {
+        const Wide low = all >> BITS, above = low < 0 ? Wide{} : low;
+        return __builtin_convertvector(__builtin_convertvector(above > 255 ? Wide{} + 255 : above, Halves), Bytes);
+    }
+};
 #endif
 
 // Rows become columns: to put two halves of them together like the teeth of two combs, four times, is to turn them.
@@ -151,9 +183,9 @@ void turned_back(const uint8_t* from, int64_t rows, int64_t stride, int64_t coun
 // 16 bytes out of those that lie `stride` apart; the loop is unrolled where there are as few as mostly.
 template <int64_t TAPS>
 Bytes weighted(const uint8_t* from, int64_t stride, const int32_t* weights, int64_t taps) {
-    Sums sum = Sums{} + HALF;
-    for (int64_t tap = 0; tap < (TAPS ? TAPS : taps); tap++) sum += widened(from + tap * stride) * weights[tap];
-    return rounded(sum);
+    Sums sum;
+    for (int64_t tap = 0; tap < (TAPS ? TAPS : taps); tap++) sum.add(from + tap * stride, weights[tap]);
+    return sum.rounded();
 }
 
 // Pixels of turned rows, of which the first byte is `first` of the whole row.
