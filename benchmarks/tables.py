@@ -3,7 +3,7 @@
     python -m benchmarks.tables
 
 The files are `training.json`, `inference.json`, `loading.json` and `memory.json` in `benchmarks/results/`, as option
-`--out` of those commands writes them. A table stands between two comments in `README.md` or `docs/numbers.md`; what is
+`--out` of those commands writes them; those of a processor without bfloat16 are in `avx2/` there. A table stands between two comments in `README.md` or `docs/numbers.md`; what is
 between them is replaced. The figure is `docs/images/speed.png`.
 """
 
@@ -31,9 +31,9 @@ def read(name: str) -> Kept:
     return found
 
 
-def comparisons(name: str) -> str:
+def comparisons(name: str, folder: str = "") -> str:
     """Return a row for each thing that was compared and a column for each peer: how many times our time it takes."""
-    found = read(name)
+    found = read(f"{folder}{name}")
     lines: list[str] = []
     for title, rows in found["tables"].items():
         ours, *peers = rows
@@ -79,6 +79,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "training": lambda: comparisons("training"),
     "inference": lambda: comparisons("inference"),
     "loading": lambda: comparisons("loading"),
+    "avx2/training": lambda: comparisons("training", "avx2/"),
+    "avx2/loading": lambda: comparisons("loading", "avx2/"),
     "memory": memory,
 }
 
@@ -93,7 +95,7 @@ def redrawn(text: str) -> str:
     def table(found: re.Match[str]) -> str:
         return f"{found[1]}\n\n{TABLES[found[2]]()}\n\n<!-- end -->"
 
-    return re.sub(r"(<!-- table: (\w+) -->)\n.*?<!-- end -->", table, text, flags=re.DOTALL)
+    return re.sub(r"(<!-- table: ([\w/]+) -->)\n.*?<!-- end -->", table, text, flags=re.DOTALL)
 
 
 def bars() -> Iterator[tuple[str, float, float]]:
