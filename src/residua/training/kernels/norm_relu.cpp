@@ -16,10 +16,12 @@
 namespace {
 
 // Floats in a register of the processor: of wider vectors compilers make single numbers.
-#ifdef __AVX512F__
+#if defined(__AVX512F__)
 constexpr int64_t LANES = 16;
-#else
+#elif defined(__AVX__)
 constexpr int64_t LANES = 8;
+#else
+constexpr int64_t LANES = 4;
 #endif
 constexpr int64_t BLOCK = 256;  // rows whose sum is taken in float32 before it is added to the double
 
