@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from residua.exam.observation import Inputs, Losses, Targets
-from residua.look import Loss
+from residua.look import Loss, answer, each
 
 FEWEST_LABELS = 100
 """Samples from which chance and a hard problem can be told apart by their neighbours."""
@@ -18,49 +18,56 @@ IGNORED = (-100, 255)
 """What stands for no class in masks: PyTorch's own value, and that of most data sets."""
 
 
-def ask(loss: Loss, outputs: Tensor, targets: Tensor) -> Losses:
+def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
     """Return the loss of the outputs, and how it answers when they change.
 
     Args:
         loss: from outputs and targets to one number.
-        outputs: what the network gave, without its history.
+        given: what the network gave, without its history.
         targets: what it should have given.
     """
-    value = asked(loss, outputs, targets)
-    shifted = asked(loss, outputs + 1, targets) if outputs.ndim > 1 and outputs.shape[1] > 1 else math.nan
+    value = asked(loss, given, targets)
+    outputs = answer(given)
+    several = outputs is not None and outputs.ndim > 1 and outputs.shape[1] > 1
+    shifted = asked(loss, each(given, lambda values: values + 1), targets) if several else math.nan
     return Losses(
         value=value,
         softmax=abs(shifted - value) < 1e-4 * max(1.0, abs(value)),
-        sigmoid=saturates(loss, outputs, targets),
+        sigmoid=saturates(loss, given, targets),
         rewards_outputs=abs(shifted - value + 1) < 1e-3,
-        adds_up=adds_up(loss, outputs, targets, value),
+        adds_up=adds_up(loss, given, targets, value),
     )
 
 
-def asked(loss: Loss, outputs: Tensor, targets: Tensor) -> float:
+def asked(loss: Loss, given: Any, targets: Tensor) -> float:
     """Return the loss; not a number where it refuses."""
     try:
-        return float(loss(outputs, targets))
+        return float(loss(given, targets))
     except (RuntimeError, ValueError, IndexError):
         return math.nan
 
 
-def saturates(loss: Loss, outputs: Tensor, targets: Tensor) -> bool:
+def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
     """Return whether outputs far beyond 0 and 1, on the right side of them, cost nothing."""
-    if not targets.is_floating_point() or targets.shape != outputs.shape:
+    outputs = answer(given)
+    if outputs is None or not targets.is_floating_point() or targets.shape != outputs.shape:
         return False
     if not bool(((targets == 0) | (targets == 1)).all()):
         return False
-    return asked(loss, 30 * (2 * targets - 1), targets) < 1e-6
+    far = each(given, lambda values: 30 * (2 * targets - 1) if values.shape == targets.shape else values)
+    return asked(loss, far, targets) < 1e-6
 
 
-def adds_up(loss: Loss, outputs: Tensor, targets: Tensor, value: float) -> bool:
+def adds_up(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
     """Return whether the loss of a batch is the sum of the losses of its halves, and not their mean."""
-    half = len(outputs) // 2
+    half = len(targets) // 2
     if half < 1 or not value:
         return False
-    halves = [asked(loss, outputs[part], targets[part]) for part in (slice(half), slice(half, 2 * half))]
-    whole = asked(loss, outputs[: 2 * half], targets[: 2 * half])
+
+    def of(part: slice) -> float:
+        return asked(loss, each(given, lambda values: values[part] if values.ndim else values), targets[part])
+
+    halves, whole = [of(slice(half)), of(slice(half, 2 * half))], of(slice(2 * half))
     return abs(sum(halves) - whole) < 1e-3 * abs(whole) and abs(sum(halves) / 2 - whole) > 0.1 * abs(whole)
 
 
@@ -90,6 +97,9 @@ def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
     """Return what the inputs are like, and whether the targets follow them."""
     values = inputs.detach().float()
     finite = bool(torch.isfinite(values).all())
+    measured = (
+        finite and inputs.is_floating_point()
+    )  # whole numbers may stand for words, which are near to none
     flat = values.flatten(1)
     seen = len(torch.unique(flat, dim=0)) if finite else len(flat)
     return Inputs(
@@ -101,8 +111,9 @@ def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
         most=values.max().item(),
         alike=1 - seen / len(flat),
         flat=(flat.amax(1) == flat.amin(1)).double().mean().item(),
-        agreement=agreement(values, targets) if finite and kind == "classes" else None,
-        edges=edges(values, targets) if finite and kind == "masks" else None,
+        numbers=inputs.is_floating_point(),
+        agreement=agreement(values, targets) if measured and kind == "classes" else None,
+        edges=edges(values, targets) if measured and kind == "masks" else None,
     )
 
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from residua.exam.calling import uncompiled
 from residua.exam.observation import Observation
 from residua.exam.observe import observe
 from residua.exam.treatments import Patient
@@ -82,6 +83,7 @@ def healthy_bands(model: nn.Module, batch: Examples, *, loss: Loss = F.cross_ent
     Raises:
         BadInput: the model cannot take the batch, or cannot be copied.
     """
+    model = uncompiled(model)
     found: list[Depths] = []
     made: list[str] = []
     seen = observe(model, batch, loss=loss, optimizer=None)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from residua.exam.calling import uncompiled
 from residua.exam.cause import Cause
 from residua.exam.features import Features, features
 from residua.exam.observation import Observation
@@ -60,9 +61,9 @@ def diagnose(
     """Look at a model and judge it; the model is left exactly as it was.
 
     Args:
-        model: any PyTorch module from one tensor to one tensor, in the mode in which it will train.
+        model: any PyTorch module that takes one tensor, in the mode in which it will train.
         batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
-        loss: from outputs and targets to one number.
+        loss: from what the model gives, one tensor or several by name or in a row, and the targets to one number.
         optimizer: the one that will train it, if there is one yet.
         depth: "still" looks at one batch forward and backward; "probe" also takes steps on copies.
         steps: that the training is to take; the verdict is about a training of this length.
@@ -70,6 +71,7 @@ def diagnose(
     Raises:
         BadInput: the model cannot take the batch, or cannot be copied.
     """
+    model = uncompiled(model)
     seen = observe(model, batch, loss=loss, optimizer=optimizer)
     probed: tuple[ProbeRow, ...] = ()
     if depth == "probe" and seen.coherence is not None:

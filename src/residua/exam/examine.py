@@ -49,9 +49,9 @@ def examine(
     """Say whether a network will train, why not, and what would help; it is left exactly as it was.
 
     Args:
-        model: any PyTorch module from one tensor to one tensor, in the mode in which it will train.
+        model: any PyTorch module that takes one tensor, in the mode in which it will train.
         batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
-        loss: from outputs and targets to one number.
+        loss: from what the model gives, one tensor or several by name or in a row, and the targets to one number.
         optimizer: the one that will train it; without one the network is judged in the best of three ways.
         depth: "still" looks at one batch forward and backward; "probe" also takes steps on copies.
         steps: that the training is to take; the verdict is about a training of this length.

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from residua.exam.calling import uncompiled
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
 from residua.exam.treatments import TREATMENTS, Patient, Treatment
 from residua.exam.verdict import USUAL
@@ -87,9 +88,9 @@ def heal(
     better with it, so none makes a network worse than it was, by the exam's own measure.
 
     Args:
-        model: any PyTorch module from one tensor to one tensor; it is left as it was.
+        model: any PyTorch module that takes one tensor; it is left as it was.
         batch: inputs and targets, as for `examine`.
-        loss: from outputs and targets to one number.
+        loss: from what the model gives and the targets to one number.
         optimizer: a copy of it comes back with the copy of the model.
         depth: of each exam.
         steps: that the training is to take.
@@ -105,6 +106,7 @@ def heal(
     >>> healed.model[-1], healed.left
     (Identity(), ())
     """
+    model = uncompiled(model)
     look: Look = partial(diagnose, batch=batch, loss=loss, depth=depth, steps=steps)
     if before is None:
         before = look(model, optimizer=optimizer)

@@ -20,6 +20,7 @@ class Inputs:
         most: the largest.
         alike: share of the samples that equal another one.
         flat: share of the samples that have one value throughout.
+        numbers: they are measured; whole numbers stand for something, as for words.
         agreement: how often the nearest other sample has the same label, in deviations over what chance gives;
             None where that cannot be said.
         edges: how many deviations the masks' edges lie on the pictures' own edges rather than on those of other
@@ -34,6 +35,7 @@ class Inputs:
     most: float
     alike: float
     flat: float
+    numbers: bool
     agreement: float | None
     edges: float | None
 
@@ -58,6 +60,10 @@ class Targets:
     most: float
     classes: int
     void: float
+
+    def beyond(self, outputs: int) -> bool:
+        """Return whether some are no class of so many."""
+        return self.kind != "numbers" and (self.least < 0 or self.most >= outputs)
 
 
 @final

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from residua.errors import BadInput
 from residua.exam.asking import ask, describe_inputs, describe_targets
+from residua.exam.calling import forward, refuse_batch, refuse_loss
 from residua.exam.few import few
 from residua.exam.observation import Layer, Norm, Observation, Optimisation, Outputs, Weight
 from residua.exam.waking import woken
@@ -22,6 +22,7 @@ from residua.look import (
     Loss,
     RepresentationRow,
     Signal,
+    answer,
     backward,
     coherence,
     comparing,
@@ -47,7 +48,7 @@ def observe(
     """Look at a model once, in the mode that it is in; it is left as it was.
 
     Args:
-        model: any module from one tensor to one tensor.
+        model: any module that takes one tensor.
         batch: inputs and targets; the network sees the first of them only, the data rules all.
         loss: from outputs and targets to one number.
         optimizer: the one that will train it, if there is one yet.
@@ -56,10 +57,14 @@ def observe(
         BadInput: the model cannot take the batch, or the loss not what it gives.
     """
     inputs, targets = batch
+    refuse_batch(model, batch)
     chosen = few(model, batch)
-    outputs = forward(model, chosen[0])
-    refuse_loss(loss, outputs, chosen[1])
+    given, outputs = forward(model, chosen[0])
     kind = describe_targets(targets, outputs)
+    if not (
+        outputs.ndim > 1 and kind.beyond(outputs.shape[1])
+    ):  # a cause to be named, not a mistake in the call
+        refuse_loss(loss, given, chosen[1])
     awake, _ = woken(model, chosen, loss)
     back = differentiated(awake, chosen, loss)
     parts = observed_parts(awake, chosen[0])
@@ -69,7 +74,7 @@ def observe(
         inputs=describe_inputs(inputs, targets, kind=kind.kind),
         targets=kind,
         outputs=describe_outputs(model, chosen[0], outputs),
-        loss=ask(loss, outputs, chosen[1]),
+        loss=ask(loss, given, chosen[1]),
         layers=layers(awake, parts, back),
         weights=weights(model, back, optimizer),
         norms=norms(model, parts),
@@ -77,42 +82,6 @@ def observe(
         coherence=followed(awake, chosen, loss, back),
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
-
-
-def forward(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Return what the model gives for some inputs.
-
-    Raises:
-        BadInput: it cannot take them, or gives no tensor.
-    """
-    try:
-        with untouched(model), torch.no_grad():
-            outputs = model(inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        shape = " × ".join(map(str, inputs.shape))
-        raise BadInput(
-            f"the model cannot take a batch of {shape}: {str(error).splitlines()[0]}; give it the inputs that it "
-            "is trained on, as tensors"
-        ) from error
-    if not isinstance(outputs, Tensor):
-        raise BadInput(
-            f"the model gives a {type(outputs).__name__}, and the exam reads tensors; wrap it in a module that "
-            "returns the tensor of its answers"
-        )
-    return outputs
-
-
-def refuse_loss(loss: Loss, outputs: Tensor, targets: Tensor) -> None:
-    """Raise `BadInput` if the loss gives more than one number for outputs that it can take."""
-    try:
-        value = loss(outputs, targets)
-    except (RuntimeError, ValueError, IndexError):
-        return  # labels out of range are a cause to be named, not a mistake in the call
-    if value.numel() != 1:
-        raise BadInput(
-            f"the loss gives {value.numel():,} numbers; it must give one: with a PyTorch loss, "
-            "leave reduction at 'mean'"
-        )
 
 
 def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward:
@@ -152,20 +121,22 @@ def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outpu
         size=outputs.float().square().mean().sqrt().item(),
         sums_to_one=inside and several and bool(((sums - 1).abs() < 1e-3).all()),
         unit_interval=inside,
-        gap=gap(model, inputs, outputs),
+        gap=gap(model, inputs),
     )
 
 
-def gap(model: nn.Module, inputs: Tensor, outputs: Tensor) -> float | None:
+def gap(model: nn.Module, inputs: Tensor) -> float | None:
     """Return how far the outputs in evaluation mode are from those in training mode, over their size."""
     kept = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     if not kept or not any(m.num_batches_tracked is not None and m.num_batches_tracked > 0 for m in kept):
         return None
     with untouched(model), torch.no_grad():
         model.train()
-        trained = model(inputs)
+        trained = answer(model(inputs))
         model.eval()
-        evaluated = model(inputs)
+        evaluated = answer(model(inputs))
+    if trained is None or evaluated is None or trained.shape != evaluated.shape:
+        return None
     return float((trained - evaluated).norm() / trained.norm().clamp_min(1e-12))
 
 

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
-from residua.look import Examples, Loss
+from residua.look import Examples, Loss, each
 
 STEPS = 12
 """What every way is given."""
@@ -131,7 +131,7 @@ class Trial:
                 self.lost = True
                 return
             self.losses.append(value.item())
-            self.blind.append(min(loss(same, targets).item() for same in blinded(outputs.detach())))
+            self.blind.append(min(loss(same, targets).item() for same in blinded(outputs)))
             if value.requires_grad:
                 torch.autograd.backward(value)
 
@@ -152,7 +152,7 @@ class Trial:
         )
 
 
-def blinded(outputs: Tensor) -> tuple[Tensor, Tensor]:
+def blinded(outputs: Any) -> tuple[Any, Any]:
     """Return the answer that is the same for every sample and pixel, and the one that is so for every class too.
 
     The second is there for outputs that are so far apart that their mean is a bad answer.
@@ -160,6 +160,15 @@ def blinded(outputs: Tensor) -> tuple[Tensor, Tensor]:
     >>> [same.tolist() for same in blinded(torch.tensor([[0.0, 2.0], [2.0, 4.0]]))]
     [[[1.0, 3.0], [1.0, 3.0]], [[2.0, 2.0], [2.0, 2.0]]]
     """
-    over = (0, 2, 3) if outputs.ndim == 4 else (0,)
-    same = outputs.mean(over, keepdim=True).expand_as(outputs).contiguous()
-    return same, outputs.mean().expand_as(outputs).contiguous()
+    return each(outputs, over_samples), each(outputs, over_all)
+
+
+def over_samples(outputs: Tensor) -> Tensor:
+    """Return the mean over samples and places in the place of every value."""
+    over = (0, 2, 3) if outputs.ndim == 4 else (0,) if outputs.ndim else ()
+    return outputs.detach().mean(over, keepdim=True).expand_as(outputs).contiguous()
+
+
+def over_all(outputs: Tensor) -> Tensor:
+    """Return the mean over everything in the place of every value."""
+    return outputs.detach().mean().expand_as(outputs).contiguous()

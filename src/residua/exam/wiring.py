@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from residua.exam.observation import Wiring
-from residua.look import untouched
+from residua.look import answer, untouched
 
 ADDITIONS = {torch.add, torch.Tensor.add, torch.Tensor.add_, torch.Tensor.__add__, torch.Tensor.__iadd__}
 MOST_TRIED = 24
@@ -134,8 +134,7 @@ def run(model: nn.Module, inputs: Tensor) -> Tensor | None:
     """Return what the model gives, with the same random draws each time; None if it is no tensor."""
     with untouched(model), torch.no_grad():
         torch.manual_seed(0)
-        given = model(inputs.clone())
-    return given if isinstance(given, Tensor) else None
+        return answer(model(inputs.clone()))
 
 
 def differs(one: Tensor | None, other: Tensor | None) -> bool:

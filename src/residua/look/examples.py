@@ -1,13 +1,14 @@
 """What an instrument is given when it needs a loss: a batch with its answers, and how to judge them."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
 Examples = tuple[Tensor, Tensor]
 """Inputs and targets, samples first."""
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Any, Tensor], Tensor]
 """From what the model gives and the targets to one number."""
 
 

@@ -30,7 +30,7 @@ class Thinned(nn.Conv2d):
     """A 1 × 1 convolution with a stride that takes every such pixel first: the same numbers.
 
     Where the channels of a pixel lie together and are fewer than a register holds, oneDNN 3 writes past its memory
-    in the gradient of such weights (its issue 6035): the process ends, or the gradient is wrong.
+    in the gradient of such weights (uxlfoundation/oneDNN#6035): the process ends, or the gradient is wrong.
 
     >>> import torch
     >>> Thinned(4, 8, 1, stride=2)(torch.zeros(1, 4, 8, 8)).shape

@@ -103,7 +103,9 @@ def asleep(seen: Observation) -> Iterator[Cause]:
 def frozen(seen: Observation) -> Iterator[Cause]:
     """Find parameters that ask for no gradient: all of them is a fault, some may be meant."""
     still = [weight for weight in seen.weights if not weight.trainable]
-    if still and len(still) == len(seen.weights):
+    if not seen.weights:
+        yield Cause(name="nothing to train", evidence="the model has no parameters", harm=1.0)
+    elif len(still) == len(seen.weights):
         yield Cause(name="everything is frozen", evidence="no parameter has requires_grad set", harm=1.0)
     elif still:
         yield Cause(

@@ -42,7 +42,7 @@ def constant(seen: Observation) -> Iterator[Cause]:
 def unscaled(seen: Observation) -> Iterator[Cause]:
     """Find inputs far from mean 0 and deviation 1."""
     inputs = seen.inputs
-    if not inputs.finite or not inputs.deviation:
+    if not inputs.finite or not inputs.deviation or not inputs.numbers:
         return
     large = max(inputs.deviation, abs(inputs.mean)) > FAR
     small = inputs.deviation < 1 / (5 * FAR)

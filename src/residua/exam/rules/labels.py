@@ -40,10 +40,8 @@ def doubled(seen: Observation) -> Iterator[Cause]:
 def out_of_range(seen: Observation) -> Iterator[Cause]:
     """Find labels that are no class of the network."""
     targets, shape = seen.targets, seen.outputs.shape
-    if targets.kind == "numbers" or len(shape) < 2:
-        return
-    classes = shape[1]
-    if targets.least < 0 or targets.most >= classes:
+    classes = shape[1] if len(shape) > 1 else 0
+    if classes and targets.beyond(classes):
         begins = targets.least >= 1 and targets.most == classes
         yield Cause(
             name="labels out of range",

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from residua.exam.treatments.patient import Patient
-from residua.look import untouched
+from residua.look import answer, untouched
 from residua.parts import Chain, Part
 
 PROBABILITIES: Final = (nn.Softmax, nn.Softmax2d, nn.Sigmoid, nn.LogSoftmax)
@@ -69,11 +69,13 @@ def closing_layer(patient: Patient) -> str | None:
             )
     try:
         with untouched(patient.model), torch.no_grad():
-            outputs = patient.model(patient.batch[0][:8])
+            outputs = answer(patient.model(patient.batch[0][:8]))
     finally:
         for hook in hooks:
             hook.remove()
-    return next((name for name, out in last.items() if out is outputs or torch.equal(out, outputs)), None)
+    if outputs is None:
+        return None
+    return next((name for name, out in last.items() if torch.equal(out, outputs)), None)
 
 
 def standardise(patient: Patient) -> str | None:

@@ -1,0 +1,90 @@
+"""The model and the loss called for the first time: what they cannot take is said in a sentence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from residua.errors import BadInput
+from residua.look import Loss, answer, untouched
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """Return the module that `torch.compile` was given, whose layers can be looked at; any other as it is.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> uncompiled(layer) is layer
+    True
+    """
+    plain: nn.Module = getattr(model, "_orig_mod", model)
+    return plain
+
+
+def refuse_batch(model: nn.Module, batch: tuple[object, object]) -> None:
+    """Raise `BadInput` for what is no batch of tensors, and for a model whose weights are not made yet."""
+    for name, part in zip(("inputs", "targets"), batch, strict=True):
+        if not isinstance(part, Tensor):
+            raise BadInput(
+                f"the {name} are of type {type(part).__name__}, and the exam takes one tensor of each, samples first; "
+                "give a module that makes of one tensor what the model takes"
+            )
+    if any(is_lazy(parameter) for parameter in model.parameters()):
+        raise BadInput(
+            "the model has layers whose weights are not made yet; call it once with a batch, and ask then"
+        )
+
+
+def forward(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:
+    """Return what the model gives for some inputs, and the tensor in it that is its answer.
+
+    Raises:
+        BadInput: it cannot take them, or gives no tensor.
+    """
+    try:
+        with untouched(model), torch.no_grad():
+            given = model(inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shape = " × ".join(map(str, inputs.shape))
+        raise BadInput(
+            f"the model cannot take a batch of {shape}: {str(error).splitlines()[0]}; give it the inputs that it "
+            "is trained on, as tensors"
+        ) from error
+    outputs = answer(given)
+    if outputs is None:
+        raise BadInput(
+            f"the model gives a {type(given).__name__} in which there is no tensor of floating numbers; wrap it in a "
+            "module that returns the tensor of its answers"
+        )
+    return given, outputs
+
+
+def refuse_loss(loss: Loss, given: Any, targets: Tensor) -> None:
+    """Raise `BadInput` if the loss cannot take what the model gives, or gives more than one number."""
+    try:
+        value = loss(given, targets)
+    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, KeyError) as error:
+        shape = " × ".join(map(str, targets.shape))
+        raise BadInput(
+            f"the loss cannot take what the model gives, {in_words(given)}, with targets of {shape} "
+            f"({str(targets.dtype).removeprefix('torch.')}): {str(error).splitlines()[0]}. Give a loss, as in "
+            "loss=function, that takes the two and returns one number"
+        ) from error
+    if value.numel() != 1:
+        raise BadInput(
+            f"the loss gives {value.numel():,} numbers; it must give one: with a PyTorch loss, "
+            "leave reduction at 'mean'"
+        )
+
+
+def in_words(given: Any) -> str:
+    """Return what a model gives as a few words.
+
+    >>> in_words(torch.zeros(2, 3)), in_words({"out": torch.zeros(2)})
+    ('a tensor of 2 × 3', "a dict of 'out'")
+    """
+    if isinstance(given, Tensor):
+        return f"a tensor of {' × '.join(map(str, given.shape))}"
+    names = f" of {', '.join(map(repr, given))}" if isinstance(given, Mapping) else ""
+    return f"a {type(given).__name__}{names}"
