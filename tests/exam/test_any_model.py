@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from residua.errors import BadInput
 from residua.exam import examine, heal, healthy_bands
 from residua.exam.calling import refuse_batch
-from residua.look import answer, each
+from residua.look import answer, each, on_heads
 from tests.exam.nets import batch, plain
 
 
@@ -83,6 +83,21 @@ def test_faults_of_a_model_with_heads_are_named_and_healed() -> None:
     assert found.causes[0].name == "softmax before a loss that applies one"
     healed = heal(model, batch(), loss=on_logits)
     assert healed.left == () and healed.after.probability > healed.before.probability
+
+
+def test_auxiliary_heads_learn_with_the_answer() -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.main, self.beside = nn.Flatten(), nn.Linear(64, 4), nn.Linear(64, 4)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            features = self.body(x)
+            return {"aux": self.beside(features), "out": self.main(features), "features": features}
+
+    assert examine(Branching(), batch(), loss=on_heads(F.cross_entropy)).causes == ()
+    alone = examine(Branching(), batch(), loss=on_logits)
+    assert [(cause.name, cause.layer) for cause in alone.causes] == [("detached layers", "beside.weight")]
 
 
 def test_words_are_no_measurements() -> None:

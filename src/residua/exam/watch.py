@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from residua.exam.cause import Cause
+from residua.look import answer
 
 CLOSE: Final = 8
 """Steps at the beginning that are all looked at."""
@@ -74,7 +75,8 @@ class Watch:
         norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         if norms and not model.training:
             self.add("norm in evaluation mode", "the model is trained in evaluation mode", harm=0.5)
-        if isinstance(output, Tensor) and not bool(torch.isfinite(output).all()):
+        given = answer(output)
+        if given is not None and not bool(torch.isfinite(given).all()):
             self.add("outputs are not finite", "the model gives values that are no numbers", harm=0.95)
 
     def begins(self, *_: object) -> None:

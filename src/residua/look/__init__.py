@@ -24,11 +24,11 @@ swap                what it costs that blocks change places
 
 To build more: `rewired` puts wrappers on parts for a while (Silent, Bypassed, NoGradient, Scaled, Recorded,
 Recomputed), `visit` takes a measure of your own of what leaves each part, `backward` gives the gradients of parts
-and parameters from one pass, `answer`, `each` and `on_answer` read what models with several heads give, and
+and parameters from one pass, `answer`, `each` and `on_heads` read what models with several heads give, and
 `untouched` keeps the promise of every instrument for code of your own.
 """
 
-from residua.look.answers import answer, each, on_answer
+from residua.look.answers import answer, each, on_heads
 from residua.look.attention import grad_cam
 from residua.look.examples import Examples, Loss
 from residua.look.gradients import Backward, Coherence, GradientRow, backward, coherence, gradient_norms
@@ -107,7 +107,7 @@ __all__ = [
     "line_gradients",
     "local_minima",
     "mean_square",
-    "on_answer",
+    "on_heads",
     "representation",
     "reuse",
     "rewired",

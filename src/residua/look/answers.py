@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
 from residua.look.examples import Loss
@@ -17,7 +18,6 @@ def answer(given: Any) -> Tensor | None:
 
     Of tensors by name it is "logits" or "out", if there is one, and otherwise the first.
 
-    >>> import torch
     >>> answer({"hidden": torch.zeros(2, 9), "logits": torch.zeros(2, 3)}).shape
     torch.Size([2, 3])
     """
@@ -28,18 +28,22 @@ def answer(given: Any) -> Tensor | None:
     return next(floating(given), None)
 
 
-def on_answer(loss: Loss) -> Loss:
-    """Return a loss that looks at the answer of a model alone, whatever it gives beside it.
+def on_heads(loss: Loss) -> Loss:
+    """Return a loss that is the mean over the answer of a model and all that it gives in the same shape.
 
-    >>> import torch
-    >>> loss = on_answer(torch.nn.functional.cross_entropy)
-    >>> loss({"out": torch.zeros(2, 4), "aux": torch.ones(2)}, torch.tensor([0, 3]))
+    So auxiliary heads learn too; what else there is, such as features, is left alone.
+
+    >>> loss = on_heads(torch.nn.functional.cross_entropy)
+    >>> loss({"out": torch.zeros(2, 4), "hidden": torch.ones(2)}, torch.tensor([0, 3]))
     tensor(1.3863)
     """
 
     def judged(given: Any, targets: Tensor) -> Tensor:
         found = answer(given)
-        return loss(given if found is None else found, targets)
+        if found is None:
+            return loss(given, targets)
+        losses = [loss(head, targets) for head in floating(given) if head.shape == found.shape]
+        return torch.stack(losses).mean()
 
     return judged
 
@@ -60,7 +64,6 @@ def floating(given: Any) -> Iterator[Tensor]:
 def each(given: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Return what a model gives with each tensor of floating numbers changed, in the same form.
 
-    >>> import torch
     >>> each((torch.ones(1), {"more": torch.ones(1)}), lambda values: values + 1)
     (tensor([2.]), {'more': tensor([2.])})
     """

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from residua.data import Preprocess, is_mask_data
 from residua.errors import BadInput
 from residua.files import reason
-from residua.look import Examples, Loss, on_answer
+from residua.look import Examples, Loss, on_heads
 from residua.nets.build import build
 from residua.nets.presets import PRESETS
 from residua.nets.spec import Segmenting
@@ -88,8 +88,8 @@ def open_subject(
     else:
         batch, words, model = preset(target, data=data, shape=shape, classes=classes)
     model = model.to(place).train()
-    # Masks have void pixels; what a user's model gives beside its answer is for a loss of its own.
-    loss = on_answer(pixel_cross_entropy if batch[1].ndim > 1 else F.cross_entropy)
+    # Masks have void pixels; a user's model may have heads beside the one that answers.
+    loss = on_heads(pixel_cross_entropy if batch[1].ndim > 1 else F.cross_entropy)
     return Subject(target, model, (batch[0].to(place), batch[1].to(place)), words, loss, steps)
 
 
