@@ -67,6 +67,25 @@ def memory() -> str:
     return "\n".join([*lines, "", machine(found)])
 
 
+def summary() -> str:
+    """Return a row for each thing that was compared: against a peer as it comes, and against the fastest there is."""
+    lines = ["| on one core | a peer as it comes | the fastest peer |", "|---|---|---|"]
+    for name in ("training", "inference", "loading"):
+        for title, (_, *peers) in read(name)["tables"].items():
+            usual, fastest = peers[0]["times_ours"], min(peer["times_ours"] for peer in peers)
+            lines.append(f"| {in_words(title)} | {usual:.2f} | {fastest:.2f} |")
+    return "\n".join([*lines, "", machine(read("training"))])
+
+
+def in_words(title: str) -> str:
+    """Return the title of a comparison as a row of the summary has it.
+
+    >>> in_words("loading, 32 pixels, in memory"), in_words("inference, resnet50, 1 of 224 pixels, bf16")
+    ('pictures, 32 pixels, in memory', 'inference, resnet50, 1 of 224 pixels, bf16')
+    """
+    return title.replace("loading", "pictures")
+
+
 def machine(found: Kept) -> str:
     """Return on what a measurement was made."""
     on = found["machine"]
@@ -77,6 +96,7 @@ def machine(found: Kept) -> str:
 
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
+    "summary": summary,
     "training": lambda: comparisons("training"),
     "inference": lambda: comparisons("inference"),
     "loading": lambda: comparisons("loading"),
