@@ -3,8 +3,8 @@
     python -m benchmarks.memory [--quick] [--only NAME ...] [--no-times] [--out benchmarks/memory.json]
 
 Four ways to take a step of the same network: eager float32 as it comes (`eager`); the defaults of `residua train`,
-which are channels-last, kernels, and autocast where the processor has bfloat16 (`plain`); and these with `--memory lean` and
-`least`.
+which are channels-last, kernels, and autocast where the processor has bfloat16 (`plain`); and these with
+`--memory lean` and `least`.
 
 Bytes an image: each way runs in a process of its own, takes a first step, and then one at each of two batch sizes. The
 kernel's high-water mark of resident memory (VmHWM) is reset before each; the slope between the two peaks is the answer,
