@@ -2,6 +2,7 @@
 
     python -m benchmarks.faults.measure --half setting --out runs/faults_setting.jsonl
     python -m benchmarks.faults.measure --half kept --healthy 24 --out runs/faults_kept.jsonl
+    python -m benchmarks.faults.measure --look --out runs/faults_kept.jsonl      # again after a change of the exam
 
 The families of one half set the harms and the order of the causes, those of the other are looked at once.
 Each case is examined (still and with a probe), then trained under a watch; its outcome is how
@@ -9,16 +10,18 @@ far it came on test pictures. One line a case is added to the file, and cases th
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.faults.cases import Case, healthy, trained
 from benchmarks.faults.faults import everything, planted
-from benchmarks.rows import add_rows, read_rows
+from benchmarks.rows import Row, add_rows, read_rows
 from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, Family
 from residua.errors import BadInput
 from residua.exam import diagnose
+from residua.lab.cores import on_all_cores
 
 BATCH = 256
 TOGETHER = 20
@@ -29,10 +32,9 @@ Key = tuple[str, str, int]
 
 def measured(key: Key) -> dict[str, Any]:
     """Return what was said of one case, and what came of it."""
-    fault, name, seed = key
-    family = cast(Family, name)
+    fault, family, seed = key
     row: dict[str, Any] = {"fault": fault, "family": family, "seed": seed}
-    case = healthy(family, seed) if fault == HEALTHY else planted(fault, family, seed)
+    case = case_of(key)
     if case is None:
         return row | {"applies": False}
     row |= {"applies": True} | said(case)
@@ -41,6 +43,19 @@ def measured(key: Key) -> dict[str, Any]:
     except (RuntimeError, ValueError, IndexError) as error:
         return row | {"outcome": 0.0, "watched": [], "error": str(error).splitlines()[0]}
     return row | {"outcome": outcome, "watched": [cause.name for cause in seen.causes]}
+
+
+def case_of(key: Key) -> Case | None:
+    """Return a case anew; None where the fault has no place in the family."""
+    fault, name, seed = key
+    family = cast(Family, name)
+    return healthy(family, seed) if fault == HEALTHY else planted(fault, family, seed)
+
+
+def looked_at(row: Row) -> Row:
+    """Return the row of a case with what the exam says of it now."""
+    case = case_of((row["fault"], row["family"], row["seed"]))
+    return row if case is None else row | said(case)
 
 
 def said(case: Case) -> dict[str, Any]:
@@ -86,7 +101,12 @@ def main() -> None:
     parser.add_argument("--healthy", type=int, default=6, help="healthy cases of each family for each seed")
     parser.add_argument("--no-faults", action="store_true", help="the healthy cases alone")
     parser.add_argument("--out", type=Path, default=Path("runs/faults.jsonl"))
+    parser.add_argument("--look", action="store_true", help="examine what is in the file, and train nothing")
     asked = parser.parse_args()
+    if asked.look:
+        rows = on_all_cores(looked_at, read_rows(asked.out), device="cpu")
+        asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return
     known = {(row["fault"], row["family"], row["seed"]) for row in read_rows(asked.out)}
     seeds = range(asked.first, asked.first + asked.seeds)
     healthy_seeds = range(asked.first * asked.healthy, (asked.first + asked.seeds) * asked.healthy)

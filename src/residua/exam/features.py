@@ -20,8 +20,8 @@ Smith 2020, arXiv:2002.10444), and there are three stages or four.
 """
 STEADY = 0.85
 """The least coherence of nearly all networks that train."""
-LAYERS_A_SUM = 4
-"""Weighted layers for each sum up to which sums go past most of them."""
+PASSED = 0.5
+"""Share of the weighted layers that the shortest way leaves out, from which on shortcuts go past most of them."""
 
 
 @final
@@ -30,10 +30,11 @@ class Features:
     """What the verdict weighs.
 
     Attributes:
-        gradient_range: decades between the largest and the smallest mean square gradient of the layers.
+        gradient_range: decades between the largest and the smallest mean square gradient of the layers, those of large
+            pictures as they are or as they would be on smaller ones, whichever are fewer.
         steepness: the same less `BY_DEPTH` for each tenfold depth, and at least 0.
         coherence: of the gradient over all weights with itself after a small step.
-        unshattered: the same, but at least `STEADY` where sums go past the layers: with shortcuts a low coherence comes
+        unshattered: the same, but at least `STEADY` where shortcuts go past most layers: there a low coherence comes
             from a start that is steep, and trains.
         tensor_coherence: the mean of that of each weight alone.
         spread: share of the last features that differs between samples, in decades below all of it; at most `ALIKE`.
@@ -50,7 +51,9 @@ class Features:
 def features(seen: Observation) -> Features:
     """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
     weighted = seen.weighted
-    gradient = decades([layer.gradient or 0.0 for layer in weighted])
+    gradient = min(
+        decades([layer.gradient or 0.0 for layer in weighted]), decades([layer.large for layer in weighted])
+    )
     cosine = finite(seen.coherence.cosine) if seen.coherence else 0.0
     last = last_features(seen)
     return Features(
@@ -64,8 +67,9 @@ def features(seen: Observation) -> Features:
 
 
 def shortened(seen: Observation) -> bool:
-    """Return whether sums go past the layers."""
-    return seen.wiring.sums * LAYERS_A_SUM > seen.depth
+    """Return whether shortcuts go past most of the layers."""
+    shortest = seen.wiring.shortest
+    return shortest is not None and shortest <= (1 - PASSED) * seen.depth
 
 
 def by_tensor(found: Coherence | None) -> float:

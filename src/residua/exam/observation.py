@@ -5,6 +5,9 @@ from typing import Literal, final
 
 from residua.look import Coherence
 
+USUAL_PLACES = 32**2
+"""Of the largest pictures of the trainings that set the weights of the verdict."""
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,9 @@ class Layer:
         similarity: to the inputs, from 0 to 1; None as above.
         spread: share of the second moment that differs between samples; None as above.
         gradient: mean square of the gradient of the loss there; None where none arrives.
+        places: of a picture in which a convolution gives something; 1 for other layers.
+        pull: norm of the gradient of its weights times their own; how much the loss would change with the weights
+            in proportion. None where it has none.
     """
 
     name: str
@@ -141,6 +147,16 @@ class Layer:
     similarity: float | None
     spread: float | None
     gradient: float | None
+    places: int
+    pull: float | None
+
+    @property
+    def large(self) -> float:
+        """The mean square of the gradient, as it would be if pictures were no larger than `USUAL_PLACES`.
+
+        A mean over all places, as before most heads, divides the gradient of each by their number.
+        """
+        return (self.gradient or 0.0) * max(1.0, self.places / USUAL_PLACES) ** 2
 
 
 @final
@@ -202,12 +218,14 @@ class Wiring:
         rewritten: layers that work in place, in a network whose outputs change when none does.
         broadcast: sums of two legs whose shapes differ, each as a sentence.
         sums: additions of two legs.
+        shortest: layers with weights on the shortest way from the inputs to the answer; None where none is found.
         shared: how many of the weighted layers are called more than once.
     """
 
     rewritten: tuple[str, ...]
     broadcast: tuple[str, ...]
     sums: int
+    shortest: int | None
     shared: int
 
 

@@ -8,6 +8,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from residua.exam.asking import ask, describe_inputs, describe_targets
 from residua.exam.calling import forward, refuse_batch, refuse_loss
@@ -150,12 +151,14 @@ class PartSeen:
         samples: how they lie to one another; None where that cannot be said.
         saturated: share of the values at either end of a tanh or a sigmoid; None for other layers.
         values: numbers that each channel has in the batch.
+        places: of a picture in which a convolution gives something; 1 for other layers.
     """
 
     signal: Signal
     samples: RepresentationRow | None
     saturated: float | None
     values: int
+    places: int
 
 
 def observed_parts(model: nn.Module, inputs: Tensor) -> tuple[PartSeen, ...]:
@@ -168,6 +171,7 @@ def observed_parts(model: nn.Module, inputs: Tensor) -> tuple[PartSeen, ...]:
             samples=compare(position, name, module, output) if compare else None,
             saturated=saturation(module, output),
             values=output.numel() // output.shape[1] if output.ndim > 1 and output.shape[1] else 0,
+            places=math.prod(output.shape[2:]) if isinstance(module, _ConvNd) else 1,
         )
 
     return visit(model, inputs, measure)
@@ -185,6 +189,7 @@ def layers(model: nn.Module, parts: Sequence[PartSeen], back: Backward) -> tuple
     """Return a row for each layer and join."""
     modules = dict(model.named_modules())
     gradients = {row.name: row.second_moment for row in back.rows}
+    pulls = {row.name: row.parameters for row in back.rows}
     return tuple(
         Layer(
             name=part.signal.name,
@@ -199,9 +204,17 @@ def layers(model: nn.Module, parts: Sequence[PartSeen], back: Backward) -> tuple
             similarity=part.samples.similarity if part.samples else None,
             spread=part.samples.spread if part.samples else None,
             gradient=gradients.get(part.signal.name),
+            places=part.places,
+            pull=pull(modules[part.signal.name], pulls.get(part.signal.name)),
         )
         for part in parts
     )
+
+
+def pull(module: nn.Module, gradient: float | None) -> float | None:
+    """Return the norm of the gradient of a layer's weights times their own; None where it has none."""
+    own = [p.detach() for p in module.parameters(recurse=False) if p.is_floating_point()]
+    return gradient * norm(own) if own and gradient is not None else None
 
 
 def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer | None) -> tuple[Weight, ...]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from residua.exam.observation import Wiring
+from residua.exam.shortest import shortest_way
 from residua.look import answer, untouched
 
 ADDITIONS = {torch.add, torch.Tensor.add, torch.Tensor.add_, torch.Tensor.__add__, torch.Tensor.__iadd__}
@@ -78,6 +79,7 @@ def wiring(model: nn.Module, inputs: Tensor) -> Wiring:
         rewritten=rewritten(model, inputs),
         broadcast=tuple(dict.fromkeys(additions.broadcast)),
         sums=additions.sums,
+        shortest=shortest_way(model, inputs),
         shared=sum(calls.get(name, 0) > 1 for name in weighted),
     )
 

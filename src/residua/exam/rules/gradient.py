@@ -8,6 +8,8 @@ from residua.exam.observation import Observation, Weight
 
 VANISHED = 6.0
 """Decades of mean square between the last layer and the first: a thousandth of the size."""
+LITTLE = 1e-3
+"""Of the most that any layer's weights change the loss in proportion, what those of the first do at least."""
 EXPLODED = 9.0
 INCOHERENT = 0.6
 """Of networks that train it is above 0.85 in nearly all, and of deep plain ones near 0 to 0.5."""
@@ -16,13 +18,16 @@ DEEP = 10
 
 
 def vanishes(seen: Observation) -> Iterator[Cause]:
-    """Find a gradient that fades towards the input."""
+    """Find a gradient that fades towards the input, and moves the first weights no more."""
     rows = [layer for layer in seen.weighted if layer.gradient]
     if len(rows) < 3:
         return
-    first, last = rows[0].gradient or 0.0, rows[-1].gradient or 0.0
-    if first < last and decades([first, last]) > VANISHED:
-        half = next((row for row in reversed(rows) if (row.gradient or 0.0) < last * 1e-3), rows[0])
+    first, last = rows[0].large, rows[-1].large
+    # Before a mean over many places the gradient of each is small, and that of the weights, which adds them up, is not.
+    pulled = [row.pull for row in rows if row.pull is not None]
+    moved = pulled and pulled[0] > LITTLE * max(pulled)
+    if first < last and decades([first, last]) > VANISHED and not moved:
+        half = next((row for row in reversed(rows) if row.large < last * 1e-3), rows[0])
         yield Cause(
             name="gradient vanishes",
             evidence=f"its mean square falls from {last:.1e} at the last layer to {first:.1e} at the first",
@@ -58,11 +63,16 @@ def shatters(seen: Observation) -> Iterator[Cause]:
         return
     if max(found.coherence, found.tensor_coherence) < INCOHERENT:
         worst = next((name for name, cosine in seen.coherence.tensors if cosine < INCOHERENT), None)
-        shortcuts = f"; {seen.depth} layers, and no sum goes past them" if not seen.wiring.sums else ""
+        none = seen.wiring.shortest in (None, seen.depth)
+        past = (
+            "and no shortcut goes past them"
+            if none
+            else f"and the shortest way passes {seen.wiring.shortest}"
+        )
         yield Cause(
             name="gradient shatters",
             evidence=f"after a step that should take 1 % off the loss its cosine with itself is "
-            f"{found.coherence:.2f}{shortcuts}",
+            f"{found.coherence:.2f}; {seen.depth} layers, {past}",
             layer=worst,
             harm=0.6,
             symptom=True,
