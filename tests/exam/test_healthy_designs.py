@@ -1,4 +1,4 @@
-"""Networks that are well and look as if they were not: a mean over many places, and shortcuts past long blocks."""
+"""Designs of others: a mean over many places, shortcuts past long blocks, and a norm with its activation inside."""
 
 import pytest
 import torch
@@ -78,3 +78,28 @@ def test_one_shortcut_of_many_layers_does_not_make_a_network_short() -> None:
     model = nn.Sequential(nn.Conv2d(1, 8, 3), Sum(nn.Conv2d(8, 8, 1)), plain, nn.Flatten(), nn.Linear(288, 4))
     seen = observe(model, batch(), loss=nn.functional.cross_entropy, optimizer=None)
     assert (seen.wiring.shortest, seen.depth, shortened(seen)) == (14, 15, False)
+
+
+class NormAct(nn.BatchNorm2d):
+    """A norm with its activation inside, as others write it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.act = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        given: torch.Tensor = self.act(super().forward(x))
+        return given
+
+
+@pytest.mark.parametrize("samples", [2, 64])
+def test_a_norm_with_its_activation_inside_is_a_norm(samples: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 8), NormAct(8), nn.Conv2d(8, 8, 1), NormAct(8), nn.Flatten(), nn.Linear(8, 4))
+    )
+    inputs, targets = batch()
+    found = diagnose(model, (inputs[:samples], targets[:samples]), depth="still")
+    named = {cause.name for cause in found.causes}
+    assert ("batch too small for its norm" in named) == (samples == 2)
+    assert [norm.values for norm in found.seen.norms] == [samples, samples]

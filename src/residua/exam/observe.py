@@ -1,7 +1,7 @@
 """The still exam: one batch, forward and backward, and everything that can be read from it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -252,11 +252,21 @@ def norms(model: nn.Module, parts: Sequence[PartSeen]) -> tuple[Norm, ...]:
             momentum=module.momentum,
             seen=None if module.num_batches_tracked is None else int(module.num_batches_tracked),
             finite=sound(module),
-            values=values.get(name, 0),
+            values=seen_in(values, name),
         )
         for name, module in model.named_modules()
         if isinstance(module, _BatchNorm)
     )
+
+
+def seen_in(values: Mapping[str, int], name: str) -> int:
+    """Return the numbers that each channel of a norm has; of one with an activation within, those of what is within.
+
+    >>> seen_in({"norm.act": 8}, "norm"), seen_in({"other": 8}, "norm")
+    (8, 0)
+    """
+    inside = (count for other, count in values.items() if other.startswith(f"{name}."))
+    return values[name] if name in values else next(inside, 0)
 
 
 def sound(norm: _BatchNorm) -> bool:
