@@ -6,7 +6,9 @@ a treated copy. The model that is given is left exactly as it was.
 
 From the model to the answer, one file a step:
 
+calling        the model and the loss called for the first time: what they cannot take is refused in a sentence
 observe        one look with the instruments of `residua.look`: an `Observation`, numbers only
+shortest       the shortest way through the network, for observe
 probe          real steps on copies, at several learning rates; trial is one of them
 features       the few numbers that say most
 rules/         what may be wrong, one rule a fault, in seven files by where it lies
