@@ -52,7 +52,8 @@ def features(seen: Observation) -> Features:
     """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
     weighted = seen.weighted
     gradient = min(
-        decades([layer.gradient or 0.0 for layer in weighted]), decades([layer.large for layer in weighted])
+        decades([layer.gradient or 0.0 for layer in weighted]),
+        decades([layer.gradient_of_usual_places for layer in weighted]),
     )
     cosine = finite(seen.coherence.cosine) if seen.coherence else 0.0
     last = last_features(seen)

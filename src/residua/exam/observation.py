@@ -151,7 +151,7 @@ class Layer:
     pull: float | None
 
     @property
-    def large(self) -> float:
+    def gradient_of_usual_places(self) -> float:
         """The mean square of the gradient, as it would be if pictures were no larger than `USUAL_PLACES`.
 
         A mean over all places, as before most heads, divides the gradient of each by their number.

@@ -14,6 +14,8 @@ from residua.look.examples import differentiable
 
 SAMPLES: Final = 4
 """As many as a norm needs; the graph is the same for more."""
+LEAF: Final = "torch::autograd::AccumulateGrad"
+"""The node of a parameter, or of the inputs."""
 EMBEDDING: Final = "EmbeddingBackward0"
 """The node in which a way from whole numbers begins."""
 
@@ -48,10 +50,9 @@ def _layers_between(end: Any, leaf: Tensor) -> int | None:
     least: dict[Any, int | None] = {}
     matrix: dict[Any, bool] = {}  # whether there is a matrix, and no input, behind a node
     for node in _in_order(end):
-        variable = getattr(node, "variable", None)
-        if variable is not None:
-            least[node] = 0 if variable is leaf else None
-            matrix[node] = variable is not leaf and variable.ndim > 1
+        if node.name() == LEAF:
+            least[node] = 0 if node.variable is leaf else None
+            matrix[node] = node.variable is not leaf and node.variable.ndim > 1
             continue
         if node.name() == EMBEDDING:
             least[node], matrix[node] = 1, False

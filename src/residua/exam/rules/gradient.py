@@ -22,12 +22,12 @@ def vanishes(seen: Observation) -> Iterator[Cause]:
     rows = [layer for layer in seen.weighted if layer.gradient]
     if len(rows) < 3:
         return
-    first, last = rows[0].large, rows[-1].large
+    first, last = rows[0].gradient_of_usual_places, rows[-1].gradient_of_usual_places
     # Before a mean over many places the gradient of each is small, and that of the weights, which adds them up, is not.
     pulled = [row.pull for row in rows if row.pull is not None]
     moved = pulled and pulled[0] > LITTLE * max(pulled)
     if first < last and decades([first, last]) > VANISHED and not moved:
-        half = next((row for row in reversed(rows) if row.large < last * 1e-3), rows[0])
+        half = next((row for row in reversed(rows) if row.gradient_of_usual_places < last * 1e-3), rows[0])
         yield Cause(
             name="gradient vanishes",
             evidence=f"its mean square falls from {last:.1e} at the last layer to {first:.1e} at the first",

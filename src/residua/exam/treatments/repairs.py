@@ -75,7 +75,7 @@ def closing_layer(patient: Patient) -> str | None:
             hook.remove()
     if outputs is None:
         return None
-    return next((name for name, out in last.items() if torch.equal(out, outputs)), None)
+    return next((name for name, out in last.items() if out is outputs or torch.equal(out, outputs)), None)
 
 
 def standardise(patient: Patient) -> str | None:
