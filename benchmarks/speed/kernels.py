@@ -1,0 +1,90 @@
+"""Our kernels alone, beside PyTorch's norms and Pillow's resize, and the rate of the convolutions around them.
+
+    OMP_NUM_THREADS=1 taskset -c 1 python -m benchmarks.speed.kernels
+
+Milliseconds are the least of several turns: what else runs on the machine only adds to them.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from residua.data.resampling import resampled
+from residua.training.kernels.norm_relu import norm_relu
+from residua.training.processor import keep_memory
+
+LAST: Final = torch.channels_last
+NORMS: Final = ((128, 16, 32), (128, 32, 16), (128, 64, 8), (16, 256, 32), (16, 512, 16))
+CONVOLUTIONS: Final = ((128, 16, 32, 16, 3), (16, 64, 32, 64, 3), (16, 256, 32, 64, 1), (8, 64, 128, 16, 3))
+PICTURES: Final = ((375, 500, 224, 224), (1500, 2000, 448, 597))
+
+
+def milliseconds(work: Callable[[], object], *, turns: int = 20) -> float:
+    """Return the least time of a call, after one that does not count."""
+    work()
+    taken = []
+    for _ in range(turns):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return 1e3 * min(taken)
+
+
+def random(*shape: int) -> torch.Tensor:
+    """Return noise with its channels last."""
+    return torch.randn(*shape).contiguous(memory_format=LAST)
+
+
+def norms() -> None:
+    """Compare a norm with its ReLU, there and back, in float32."""
+    for batch, channels, side in NORMS:
+        norm = nn.BatchNorm2d(channels)
+        x, gradient = (random(batch, channels, side, side) for _ in range(2))
+        x.requires_grad_()
+        ours = milliseconds(lambda x=x, norm=norm, g=gradient: torch.autograd.grad(norm_relu(x, norm), x, g))
+        theirs = milliseconds(
+            lambda x=x, norm=norm, g=gradient: torch.autograd.grad(torch.relu(norm(x)), x, g)
+        )
+        print(f"norm and ReLU, {batch} × {channels} × {side}: {ours:.2f} ms, PyTorch {theirs:.2f}")
+
+
+def pictures() -> None:
+    """Compare a resize."""
+    for height, width, high, wide in PICTURES:
+        pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+        ours = milliseconds(lambda pixels=pixels, size=(high, wide): resampled(pixels, size))
+        image = Image.fromarray(pixels)
+        theirs = milliseconds(
+            lambda image=image, size=(wide, high): image.resize(size, Image.Resampling.BILINEAR)
+        )
+        print(f"{width} × {height} to {wide} × {high}: {ours:.2f} ms, Pillow {theirs:.2f}")
+
+
+def convolutions() -> None:
+    """Print the rate of a convolution in float32: forward, and the gradient of its weights."""
+    for batch, carried, side, learned, kernel in CONVOLUTIONS:
+        x, weight = random(batch, carried, side, side), random(learned, carried, kernel, kernel)
+        gradient, pad = random(batch, learned, side, side), kernel // 2
+        rest = (None, [1, 1], [pad, pad], [1, 1], False, [0, 0], 1, [False, True, False])
+        work = 2e-6 * batch * side**2 * carried * learned * kernel**2
+        forward = milliseconds(lambda x=x, w=weight, pad=pad: torch.conv2d(x, w, None, 1, pad))
+        back = milliseconds(
+            lambda g=gradient, x=x, w=weight, rest=rest: torch.ops.aten.convolution_backward(g, x, w, *rest)
+        )
+        print(
+            f"convolution, {batch} × {carried} × {side} to {learned}, {kernel} × {kernel}: "
+            f"{work / forward:.0f} GFLOP/s, weights {work / back:.0f}"
+        )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    keep_memory()
+    norms()
+    pictures()
+    convolutions()
