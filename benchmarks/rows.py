@@ -16,6 +16,15 @@ def read_rows(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def change_rows(changed: Callable[[Row], Row], path: Path, *, together: int) -> None:
+    """Put what a function makes of each row in its place, so many at a time, on all cores, and write them each time."""
+    rows = read_rows(path)
+    for start in range(0, len(rows), together):
+        rows[start : start + together] = on_all_cores(changed, rows[start : start + together], device="cpu")
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        print(f"{min(len(rows), start + together)} of {len(rows)} measured", flush=True)
+
+
 def add_rows(measured: Callable[[Key], Row], keys: Sequence[Key], path: Path, *, together: int) -> None:
     """Measure each key on all cores, add its row to the file, and say how far it is after so many of them."""
     for start in range(0, len(keys), together):

@@ -10,18 +10,16 @@ far it came on test pictures. One line a case is added to the file, and cases th
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.faults.cases import Case, healthy, trained
 from benchmarks.faults.faults import everything, planted
-from benchmarks.rows import Row, add_rows, read_rows
+from benchmarks.rows import Row, add_rows, change_rows, read_rows
 from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, Family
 from residua.errors import BadInput
 from residua.exam import diagnose
-from residua.lab.cores import on_all_cores
 
 BATCH = 256
 TOGETHER = 20
@@ -104,8 +102,7 @@ def main() -> None:
     parser.add_argument("--look", action="store_true", help="examine what is in the file, and train nothing")
     asked = parser.parse_args()
     if asked.look:
-        rows = on_all_cores(looked_at, read_rows(asked.out), device="cpu")
-        asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        change_rows(looked_at, asked.out, together=TOGETHER)
         return
     known = {(row["fault"], row["family"], row["seed"]) for row in read_rows(asked.out)}
     seeds = range(asked.first, asked.first + asked.seeds)

@@ -11,7 +11,6 @@ file, and networks that are there are not trained again.
 """
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.rows import Row, add_rows, read_rows
+from benchmarks.rows import Row, add_rows, change_rows, read_rows
 from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, Drawn, draw
 from benchmarks.zoo.networks import build
 from benchmarks.zoo.pictures import Pictures, score
@@ -32,7 +31,6 @@ from residua.exam.observe import observe
 from residua.exam.probe import PATIENCE, probe
 from residua.exam.trial import ENOUGH, LEAST
 from residua.exam.verdict import left, pace
-from residua.lab.cores import on_all_cores
 from residua.lab.fitting import Fit, fit
 
 BATCH = 256
@@ -94,6 +92,8 @@ def as_brief(how: Fit, pictures: Pictures) -> Fit:
 
 def looked_at(row: Row) -> Row:
     """Return the row of a network with what the exam sees of it now."""
+    if row["outcome"] is None:
+        return row
     drawn = draw(row["drawn"]["number"])
     inputs, targets = drawn.on.read()
     batch = inputs[:BATCH], targets[:BATCH]
@@ -133,8 +133,7 @@ def main() -> None:
     rows = read_rows(asked.out)
     if asked.look or asked.longer:
         again = looked_at if asked.look else trained_longer
-        rows = on_all_cores(again, [row for row in rows if row["outcome"] is not None], device="cpu")
-        asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        change_rows(again, asked.out, together=TOGETHER)
         return
     known = {row["drawn"]["number"] for row in rows}
     families = {"setting": SETTING, "kept": KEPT, None: FAMILIES}[asked.half]
