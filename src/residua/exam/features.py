@@ -12,12 +12,6 @@ WORST = 12.0
 """Decades: what is beyond says no more."""
 ALIKE = 6.0
 """Decades from which samples are one to float32."""
-BY_DEPTH = 3
-"""Decades of gradient for each tenfold depth that are well.
-
-With a norm at the head of each branch it grows in each stage by the number of its branches (as the signal does: De &
-Smith 2020, arXiv:2002.10444), and there are three stages or four.
-"""
 STEADY = 0.85
 """The least coherence of nearly all networks that train."""
 PASSED = 0.5
@@ -30,9 +24,9 @@ class Features:
     """What the verdict weighs.
 
     Attributes:
-        gradient_range: decades between the largest and the smallest mean square gradient of the layers, those of large
-            pictures as they are or as they would be on smaller ones, whichever are fewer.
-        steepness: the same less `BY_DEPTH` for each tenfold depth, and at least 0.
+        pull_range: decades between the layer whose weights, changed by a share of themselves, change the loss most and
+            the one whose change it least. Unlike the gradient it does not depend on the size of the pictures, nor on
+            the scale of the weights.
         coherence: of the gradient over all weights with itself after a small step.
         unshattered: the same, but at least `STEADY` where shortcuts go past most layers: there a low coherence comes
             from a start that is steep, and trains.
@@ -40,8 +34,7 @@ class Features:
         spread: share of the last features that differs between samples, in decades below all of it; at most `ALIKE`.
     """
 
-    gradient_range: float
-    steepness: float
+    pull_range: float
     coherence: float
     unshattered: float
     tensor_coherence: float
@@ -50,16 +43,10 @@ class Features:
 
 def features(seen: Observation) -> Features:
     """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
-    weighted = seen.weighted
-    gradient = min(
-        decades([layer.gradient or 0.0 for layer in weighted]),
-        decades([layer.gradient_of_usual_places for layer in weighted]),
-    )
     cosine = finite(seen.coherence.cosine) if seen.coherence else 0.0
     last = last_features(seen)
     return Features(
-        gradient_range=gradient,
-        steepness=max(0.0, gradient - BY_DEPTH * math.log10(max(1, seen.depth))),
+        pull_range=decades([layer.pull for layer in seen.weighted if layer.pull is not None]),
         coherence=cosine,
         unshattered=max(cosine, STEADY) if seen.coherence and shortened(seen) else cosine,
         tensor_coherence=by_tensor(seen.coherence),
@@ -87,10 +74,10 @@ def last_features(seen: Observation) -> Layer | None:
 
 
 def decades(values: list[float]) -> float:
-    """Return the decades between the largest and the smallest of some values that are not negative.
+    """Return the decades between the largest and the smallest of some values that are not negative; most for none.
 
-    >>> decades([1.0, 0.01, 10.0]), decades([1.0, 0.0]), decades([1.0])
-    (3.0, 12.0, 0.0)
+    >>> decades([1.0, 0.01, 10.0]), decades([1.0, 0.0]), decades([1.0]), decades([])
+    (3.0, 12.0, 0.0, 12.0)
     """
     sizes = [value for value in values if math.isfinite(value)]
     if len(sizes) < len(values) or not sizes or not max(sizes):

@@ -19,18 +19,18 @@ Verdict = Literal["trains", "slow", "does not train"]
 
 INTERCEPT: Final = "intercept"
 STILL: Final[Mapping[str, float]] = {
-    INTERCEPT: -6.993,
-    "steepness": -0.5168,
-    "unshattered": 4.466,
-    "spread": -0.2868,
-    "planned": 2.339,
+    INTERCEPT: -6.504,
+    "pull_range": -0.5052,
+    "unshattered": 4.224,
+    "spread": -0.4308,
+    "planned": 2.305,
 }
 PROBED: Final[Mapping[str, float]] = {
-    INTERCEPT: -4.325,
-    "steepness": -0.2567,
-    "coherence": 2.497,
-    "planned": 3.415,
-    "pace": -2.834,
+    INTERCEPT: -4.511,
+    "pull_range": -0.3209,
+    "coherence": 2.733,
+    "planned": 3.459,
+    "pace": -2.823,
 }
 USUAL: Final = 1000
 """Steps of a training of which nothing is said."""
