@@ -27,7 +27,7 @@ def test_only_kernels_and_matrices_decay() -> None:
     assert (decayed["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
 
 
-@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+@pytest.mark.parametrize("kind", ["sgd", "adamw", "muon"])
 def test_an_optimizer_lowers_a_loss(kind: str) -> None:
     net = nn.Linear(4, 1)
     optimizer = make_optimizer(net, kind=kind, lr=0.05, momentum=0.9, weight_decay=0.0)  # type: ignore[arg-type]

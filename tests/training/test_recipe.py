@@ -51,7 +51,7 @@ def test_every_number_has_its_rule(name: str, value: float, rule: str | None) ->
 def test_a_word_must_be_one_that_is_known() -> None:
     settings = Settings()
     object.__setattr__(settings, "optimizer", "adam")  # as without the checks of types in these tests
-    with pytest.raises(BadInput, match="--optimizer adam: it must be one of sgd, adamw"):
+    with pytest.raises(BadInput, match="--optimizer adam: it must be one of sgd, adamw, muon"):
         refuse_nonsense(settings)
 
 
@@ -64,9 +64,20 @@ def test_a_recipe_goes_before_the_usual_and_the_user_before_both() -> None:
     assert (recipe.recipe, recipe.epochs, recipe.ema) == ("fast", 3, 0.5)
     for name in fast.keys() - {"epochs", "ema"}:
         assert (getattr(recipe, name), chosen[name]) == fast[name]
-    for name in {field.name for field in fields(Recipe)} - fast.keys() - {"recipe"}:
+    of_its_optimizer = {"batch_size", "lr", "momentum"}
+    for name in {field.name for field in fields(Recipe)} - fast.keys() - of_its_optimizer - {"recipe"}:
         assert getattr(recipe, name) == getattr(usual, name)
     assert {"epochs", "ema", "recipe"}.isdisjoint(chosen)
+
+
+def test_muon_has_its_own_batch_rate_and_momentum() -> None:
+    source = open_source("digits")
+    task = Classification(source=source, preprocess=Preprocess.for_source(source))
+    recipe, why = decide(task, Settings(device="cpu", optimizer="muon"), "digits")
+    assert (recipe.lr, recipe.momentum) == (0.2, 0.6)
+    assert "SGD" not in why["lr"]
+    with pytest.raises(BadInput, match="--sharded with Muon"):
+        decide(task, Settings(device="cpu", optimizer="muon", sharded=True), "digits")
 
 
 @pytest.mark.parametrize("name", RECIPES)

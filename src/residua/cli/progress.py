@@ -26,7 +26,7 @@ LOSSES: Final = {
     "focal": "focal",
     "boundary": "cross-entropy, weighted at boundaries",
 }
-OPTIMIZERS: Final = {"sgd": "SGD", "adamw": "AdamW"}
+OPTIMIZERS: Final = {"sgd": "SGD", "adamw": "AdamW", "muon": "Muon"}
 
 
 @final

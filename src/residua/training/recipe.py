@@ -10,7 +10,7 @@ from residua.errors import BadInput
 Norms = Literal["learned", "kept"]
 Augmentation = Literal["none", "light", "strong"]
 LossName = Literal["ce", "dice", "ce+dice", "focal", "boundary"]
-Optimizer = Literal["sgd", "adamw"]
+Optimizer = Literal["sgd", "adamw", "muon"]
 Memory = Literal["plain", "lean", "least"]
 OnBadBatch = Literal["stop", "skip"]
 RecipeName = Literal["usual", "fast"]
@@ -37,8 +37,8 @@ class Settings:
         epochs: passes over the training pictures.
         batch_size: pictures a step; "auto" for the most that fit in memory.
         lr: highest learning rate; "auto" looks for one on a copy first.
-        optimizer: SGD with Nesterov momentum, or AdamW.
-        momentum: of SGD; the first beta of AdamW.
+        optimizer: SGD with Nesterov momentum, AdamW, or Muon, which turns kernels by orthogonal steps.
+        momentum: of SGD and Muon; the first beta of AdamW.
         weight_decay: of kernels and matrices; biases and norms never decay.
         warmup: share of the steps over which the learning rate rises.
         label_smoothing: part of each target spread over all classes.

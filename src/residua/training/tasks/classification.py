@@ -39,7 +39,7 @@ from residua.training.network import classifying_spec, early_side, fitted_spec
 from residua.training.recipe import Recipe, Settings
 from residua.training.record import DataRecord, data_record
 from residua.training.tasks.task import Choices, Task, TrainingBatches, Validation
-from residua.training.tasks.usual import usual_batch, usual_choices
+from residua.training.tasks.usual import usual_batch, usual_choices, usual_momentum, usual_optimizer
 
 SAMPLES: Final = 256
 OF_PIXELS: Final = ("loss", "crop", "scale", "classes", "void")
@@ -76,10 +76,11 @@ class Classification(Task):
         source, size = self.source, self.preprocess.size
         count, small = len(source.splits["train"]), size <= 64
         counts = list(source.splits["train"].counts().values())
-        batch_size = usual_batch(count, most=128)
+        optimizer = usual_optimizer(settings, "sgd")
+        most = 512 if optimizer == "muon" else 128
+        batch_size = usual_batch(count, most=most)
         taken = min(count, settings.batch_size) if isinstance(settings.batch_size, int) else batch_size
-        adamw = settings.optimizer == "adamw"
-        lr = 1e-3 if adamw else (0.2 if small else 0.1) * (taken * (settings.accumulate or 1) / 128) ** 0.5
+        of_sgd = (0.2 if small else 0.1) * (taken * (settings.accumulate or 1) / 128) ** 0.5
         network = "resnet20_cifar" if small else "resnet18"
         made_for = "for pictures up to 64 pixels" if small else "for pictures above 64 pixels"
         return usual_choices(settings) | {
@@ -90,14 +91,17 @@ class Classification(Task):
             ),
             "batch_size": (
                 batch_size,
-                f"16 to 128 by the size of the set: {count // batch_size:,} steps an epoch",
+                f"16 to {most} by the size of the set: {count // batch_size:,} steps an epoch",
             ),
             "lr": (
-                round(lr, 6),
-                "the usual one of AdamW" if adamw else f"the usual one of SGD at batches of {taken:,}",
+                round({"sgd": of_sgd, "adamw": 1e-3, "muon": 0.2}[optimizer], 6),
+                f"the usual one of SGD at batches of {taken:,}"
+                if optimizer == "sgd"
+                else "the usual one for this optimizer",
             ),
             "optimizer": ("sgd", "the residual networks' papers used it"),
-            "weight_decay": (0.05 if adamw else 5e-4, "the usual one for this optimizer"),
+            "momentum": usual_momentum(optimizer),
+            "weight_decay": (0.05 if optimizer == "adamw" else 5e-4, "the usual one for this optimizer"),
             "warmup": (0.15, "the first seventh of the steps"),
             "label_smoothing": (
                 0.0 if small else 0.1,

@@ -36,7 +36,7 @@ from residua.training.recipe import Recipe, Settings
 from residua.training.record import MaskRecord, mask_record
 from residua.training.segmenter import Segmenter
 from residua.training.tasks.task import Choices, Task, TrainingBatches, Validation
-from residua.training.tasks.usual import usual_choices
+from residua.training.tasks.usual import usual_choices, usual_momentum, usual_optimizer
 from residua.types import VOID
 
 SAMPLES: Final = 64
@@ -83,7 +83,8 @@ class Segmentation(Task):
         pixels = list(source.splits["train"].pixels().values())
         epochs = min(100, max(20, round(40_000 / count)))
         batch_size = min(count, max(4, min(16, 1 << max(0, (count // 48).bit_length() - 1))))
-        adamw = (settings.optimizer or "adamw") == "adamw"
+        optimizer = usual_optimizer(settings, "adamw")
+        large, little = {"sgd": (0.1, 0.2), "adamw": (1e-3, 3e-3), "muon": (0.1, 0.1)}[optimizer]
         made_for = f"for what is up to {SMALL} pixels" if small else "a ResNet-18 on the way down"
         size = "whole pictures" if self.preprocess.crop == self.typical else "pieces of the pictures"
         return usual_choices(settings) | {
@@ -97,11 +98,12 @@ class Segmentation(Task):
                 f"4 to 16 by the size of the set: {count // batch_size:,} steps an epoch",
             ),
             "lr": (
-                ((3e-3 if small else 1e-3) if adamw else 0.2 if small else 0.1),
-                f"the usual one of {'AdamW' if adamw else 'SGD'} for a network of this size",
+                little if small else large,
+                "the usual one for this optimizer and a network of this size",
             ),
             "optimizer": ("adamw", "U-Nets learn sooner with it"),
-            "weight_decay": (0.01 if adamw else 5e-4, "the usual one for this optimizer"),
+            "momentum": usual_momentum(optimizer),
+            "weight_decay": (0.01 if optimizer == "adamw" else 5e-4, "the usual one for this optimizer"),
             "warmup": (0.05, "a twentieth of the steps"),
             "label_smoothing": (0.0, "masks are sure"),
             "class_weights": (

@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 
+from residua.errors import BadInput
 from residua.nets.spec import ReversibleSpec
 from residua.training.kernels import kernels
 from residua.training.network import spec_of
 from residua.training.processor import has_bfloat16, pick_device
-from residua.training.recipe import RECIPES, WAIT, Recipe, Settings, refuse_nonsense
+from residua.training.recipe import RECIPES, WAIT, Optimizer, Recipe, Settings, refuse_nonsense
 from residua.training.tasks.task import Choices, Task
 
 
@@ -19,7 +20,6 @@ def usual_choices(settings: Settings) -> Choices:
     fast = has_bfloat16(torch.device(settings.device or device))
     return {
         "recipe": ("usual", "nothing else was asked for"),
-        "momentum": (0.9, "the usual one"),
         "ema": (0.999, "the averaged weights are the ones kept"),
         "clip": (5.0, "far above a healthy gradient"),
         "accumulate": (1, "one batch a step"),
@@ -39,6 +39,23 @@ def usual_choices(settings: Settings) -> Choices:
         "timeout": (WAIT, "far longer than a step"),
         "seed": (0, "the same run again gives the same result"),
     }
+
+
+def usual_optimizer(settings: Settings, usual: Optimizer) -> Optimizer:
+    """Return the optimiser that a training will have: what was asked for, what its recipe chooses, or the usual one.
+
+    >>> usual_optimizer(Settings(), "sgd"), usual_optimizer(Settings(recipe="fast"), "sgd")
+    ('sgd', 'muon')
+    """
+    chosen: Optimizer = RECIPES[settings.recipe or "usual"].get("optimizer", (usual, ""))[0]
+    return settings.optimizer or chosen
+
+
+def usual_momentum(kind: Optimizer) -> tuple[float, str]:
+    """Return the momentum of an optimiser, and why."""
+    if kind == "muon":
+        return 0.6, "each step already goes along all directions"
+    return 0.9, "the usual one"
 
 
 def usual_memory(settings: Settings) -> tuple[str, str]:
@@ -84,6 +101,10 @@ def decide(task: Task, settings: Settings, data: str) -> tuple[Recipe, dict[str,
             values[field.name] = given
         elif field.name in choices:
             values[field.name], reasons[field.name] = choices[field.name]
+    if values["sharded"] and values["optimizer"] == "muon":
+        raise BadInput(
+            "--sharded with Muon, which needs each kernel whole; leave it out, or take --optimizer sgd or adamw"
+        )
     count = len(task.source.splits["train"])
     if values["batch_size"] > count:
         values["batch_size"] = count
