@@ -1,9 +1,9 @@
 """Muon: momentum whose matrix is made orthogonal before it moves a kernel (Jordan et al. 2024).
 
-Steps of gradient descent go mostly along the few directions in which a kernel's gradient is large. Muon takes a step as
-long along all of them, and so learns more from a batch. The method, and the polynomial that stands in for a singular
-value decomposition, are those of https://kellerjordan.github.io/posts/muon. For CIFAR-10 Jordan also sets the length of each
-kernel at each step; here it keeps the one that it began with.
+Steps of gradient descent go mostly along the few directions in which a kernel's gradient is large. Muon takes a step
+as long along all of them, and so learns more from a batch. The method, and the polynomial that stands in for a
+singular value decomposition, are those of https://kellerjordan.github.io/posts/muon. For CIFAR-10 Jordan also sets the
+length of each kernel at each step; here it keeps the one that it began with.
 """
 
 from collections.abc import Callable
