@@ -188,6 +188,7 @@ RECIPES: Final[Mapping[RecipeName, Mapping[str, tuple[Any, str]]]] = {
     "fast": {
         "model": ("resnet8_fast", "few layers, wide where the image is small: it learns much in a minute"),
         "epochs": (8, "a few minutes on a processor for 50,000 pictures; more of them learn more"),
+        "optimizer": ("muon", "of few steps each should go along all directions"),
         "ema": (0.0, "of so few steps an average would still hold the first"),
         "early_size": (0.75, "about half of the pixels show most of a picture"),
     },
