@@ -17,6 +17,7 @@ def test_the_page_of_a_network_that_ails() -> None:
     page = examination_page("<mine>", "128 pictures", found, healthy_bands(model, batch()))
     assert "<h1>&lt;mine&gt;</h1>" in page
     assert "It does not train." in page
+    assert "trains in 1,000 steps is" in page
     assert found.causes[0].name in page and found.causes[0].evidence in page
     assert all(remedy.words in page for remedy in found.remedies)
     assert page.count("<svg role=") == 2  # the layers and the steps

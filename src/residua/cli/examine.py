@@ -62,9 +62,9 @@ def examine(
         bands = healthy_bands(subject.model, subject.batch, loss=subject.loss)
         write_text(page, examination_page(subject.name, subject.words, found, bands))
     if as_json:
-        print(as_text(subject.name, subject.words, found, asked))
+        print(as_text(subject.name, subject.words, found))
     else:
-        show(open_screen(), subject.name, subject.words, found, asked)
+        show(open_screen(), subject.name, subject.words, found)
         if page:
             say(open_screen(), f"page {page}")
     return 1 if found.verdict == "does not train" else 0
@@ -88,13 +88,13 @@ def shape_of(text: str | None) -> tuple[int, int, int] | None:
     return channels, height, width
 
 
-def as_text(name: str, words: str, found: Examination, steps: int) -> str:
+def as_text(name: str, words: str, found: Examination) -> str:
     """Return an examination as JSON."""
     diagnosis = found.diagnosis
     answer = {
         "model": name,
         "batch": words,
-        "steps": steps,
+        "steps": diagnosis.steps,
         "verdict": found.verdict,
         "probability": found.probability,
         "causes": [asdict(cause) for cause in found.causes],
@@ -107,12 +107,13 @@ def as_text(name: str, words: str, found: Examination, steps: int) -> str:
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 
 
-def show(screen: Console, name: str, words: str, found: Examination, steps: int) -> None:
+def show(screen: Console, name: str, words: str, found: Examination) -> None:
     """Print an examination for a person: verdict, causes, notes, remedies."""
     say(screen, f"{name}, on {words}")
     say(
         screen,
-        f"{found.verdict}; the probability that it trains in {steps:,} steps is {100 * found.probability:.0f} %",
+        f"{found.verdict}; the probability that it trains in {found.diagnosis.steps:,} steps is "
+        f"{100 * found.probability:.0f} %",
         f"bold {COLOURS[found.verdict]}",
     )
     for number, cause in enumerate(found.causes, start=1):

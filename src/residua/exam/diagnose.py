@@ -33,6 +33,7 @@ class Diagnosis:
     Attributes:
         verdict: "trains", "slow" or "does not train".
         probability: that it trains.
+        steps: of the training that the verdict is about.
         causes: what keeps it from training, the most harmful first.
         notes: what is worth knowing and no fault.
         features: what the verdict weighed.
@@ -42,6 +43,7 @@ class Diagnosis:
 
     verdict: Verdict
     probability: float
+    steps: int
     causes: tuple[Cause, ...]
     notes: tuple[Cause, ...]
     features: Features
@@ -91,6 +93,7 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     return Diagnosis(
         verdict=verdict(likely),
         probability=likely,
+        steps=steps,
         causes=tuple(cause for cause in named if not cause.note),
         notes=tuple(cause for cause in named if cause.note),
         features=found,

@@ -50,7 +50,12 @@ def examination_page(name: str, words: str, found: Examination, bands: Bands | N
         sections.append(Section("notes", "Worth knowing", causes(found.notes)))
     opening = fill(
         "examination.html",
-        {"verdict": WORDS[found.verdict], "probability": found.probability, "words": words},
+        {
+            "verdict": WORDS[found.verdict],
+            "probability": found.probability,
+            "steps": f"{found.diagnosis.steps:,}",
+            "words": words,
+        },
     )
     return render(
         name, [section for section in sections if section.body], subtitle="The exam", opening=opening
