@@ -8,7 +8,7 @@ family by family, and the calibration error.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +54,23 @@ def scores(trainings: list[Training], weighed: Mapping[str, float], *, probed: b
     return left / (1 + np.exp(-score.clip(-30, 30)))
 
 
-def from_the_others(trainings: list[Training], *, probed: bool) -> np.ndarray:
-    """Return the probability of each training, with weights that are set on nine tenths of the networks without it."""
+def tenth(one: Training) -> int:
+    """Return which tenth of the networks one is of."""
+    return one.drawn.number // len(FAMILIES) % FOLDS
+
+
+def family(one: Training) -> Family:
+    """Return the family of a network."""
+    return one.drawn.family
+
+
+def from_the_others(
+    trainings: list[Training], part: Callable[[Training], int | str], *, probed: bool
+) -> np.ndarray:
+    """Return the probability of each training, with weights that are set on all but the part that it is in."""
     likely = np.zeros(len(trainings))
-    for fold in range(FOLDS):
-        inside = [one.drawn.number // len(FAMILIES) % FOLDS == fold for one in trainings]
+    for fold in {part(one) for one in trainings}:
+        inside = [part(one) == fold for one in trainings]
         weighed, _ = weights(
             [one for one, asked in zip(trainings, inside, strict=True) if not asked], probed=probed
         )
@@ -123,11 +135,12 @@ def main() -> None:
         for name, value in weighed.items():
             print(f'    "{name}": {value:.4g},')
         print("    scaled:", " ".join(f"{value:+.2f}" for value in scaled))
-        likely = from_the_others(setting, probed=probed)
         labels, half = np.array([one.learned for one in setting]), len(setting) // len(LENGTHS)
-        for place, length in enumerate(LENGTHS):
-            part = slice(place * half, (place + 1) * half)
-            print(f"    {length}, each from the other networks: AUC {auc(labels[part], likely[part]):.3f}")
+        for part, words in ((tenth, "tenth from nine tenths of the networks"), (family, "family from the others")):
+            likely = from_the_others(setting, part, probed=probed)
+            for place, length in enumerate(LENGTHS):
+                of = slice(place * half, (place + 1) * half)
+                print(f"    {length}, each {words}: AUC {auc(labels[of], likely[of]):.3f}")
         fitted[depth] = weighed
     for length, trainings in lengths.items():
         own = [one for one in trainings if one.sets]
