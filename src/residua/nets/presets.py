@@ -118,7 +118,7 @@ def cifar_skipinit(depth: int) -> ResNetSpec:
 def cifar_fast(depth: int) -> FastSpec:
     """Return the network of 3n + 5 layers for small images that is quick to train."""
     n = (depth - 5) // 3
-    return FastSpec(depths=(n, n, n), widths=(32, 128, 128))
+    return FastSpec(depths=(n, n, n), widths=(32, 64, 128), stem_width=32)
 
 
 def imagenet_densenet(*depths: int, growth: int = 32) -> DenseNetSpec:
@@ -211,7 +211,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "resnet164_reversible": Preset(cifar_reversible(164), GOMEZ, 32, 1_865_130, 271_422_464),
     "resnet1001_reversible": Preset(cifar_reversible(1001), GOMEZ, 32, 10_489_578, 1_514_771_456),
     "resnet56_skipinit": Preset(cifar_skipinit(56), SKIP, 32, 851_013, 125_485_696),
-    "resnet8_fast": Preset(cifar_fast(8), HE2, 32, 498_498, 40_772_864),
+    "resnet8_fast": Preset(cifar_fast(8), HE2, 32, 298_026, 26_838_272),
     "wrn28_10": Preset(cifar_wide(28, 10), WIDE, 32, 36_479_194, 5_243_328_768),
     "densenet121": Preset(imagenet_densenet(6, 12, 24, 16), HUANG, 224, 7_978_856, 2_834_161_664),
     "densenet161": Preset(imagenet_densenet(6, 12, 36, 24, growth=48), HUANG, 224, 28_681_000, 7_727_907_072),
