@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from residua.optim.muon import Muon
+from residua.optim.one_pass import SGD, AdamW
 
 Optimizer = Literal["sgd", "adamw", "muon"]
 
@@ -70,11 +71,11 @@ def make_optimizer(
     fused = all(type(weight) is nn.Parameter and weight.device.type == "cpu" for weight in model.parameters())
     match kind:
         case "sgd":
-            return torch.optim.SGD(
-                groups, lr=lr, momentum=momentum, nesterov=momentum > 0, fused=fused or None
-            )
+            of_sgd: dict[str, Any] = {"lr": lr, "momentum": momentum, "nesterov": momentum > 0}
+            return SGD(groups, **of_sgd, fused=True) if fused else torch.optim.SGD(groups, **of_sgd)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=lr, betas=(momentum, 0.999), fused=fused or None)
+            of_adamw: dict[str, Any] = {"lr": lr, "betas": (momentum, 0.999)}
+            return AdamW(groups, **of_adamw, fused=True) if fused else torch.optim.AdamW(groups, **of_adamw)
         case "muon":
             return Muon(turning(groups, model), lr=lr, momentum=momentum)
         case _:
