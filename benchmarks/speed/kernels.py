@@ -1,4 +1,4 @@
-"""Our kernels alone, beside PyTorch's norms and Pillow's resize, and the rate of the convolutions around them.
+"""What is ours alone, beside PyTorch's norms and optimisers and Pillow's resize, and the rate of the convolutions.
 
     OMP_NUM_THREADS=1 taskset -c 1 python -m benchmarks.speed.kernels
 
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from residua.data.resampling import resampled
+from residua.optim.one_pass import SGD, AdamW
 from residua.training.kernels.norm_relu import norm_relu
 from residua.training.processor import keep_memory
 
@@ -53,6 +54,22 @@ def norms() -> None:
         print(f"norm and ReLU, {batch} × {channels} × {side}: {ours:.2f} ms, PyTorch {theirs:.2f}")
 
 
+def optimisers() -> None:
+    """Compare a step over ten kernels whose channels lie together."""
+    for name, ours, theirs, settings in (
+        ("SGD", SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("AdamW", AdamW, torch.optim.AdamW, {"lr": 1e-3}),
+    ):
+        taken = []
+        for kind in (ours, theirs):
+            weights = [nn.Parameter(random(256, 256, 3, 3)) for _ in range(10)]
+            for weight in weights:
+                weight.grad = random(256, 256, 3, 3)
+            optimizer = kind(weights, fused=True, **settings)
+            taken.append(milliseconds(optimizer.step))
+        print(f"{name} of 10 × 256 × 256 × 3 × 3: {taken[0]:.2f} ms, PyTorch fused {taken[1]:.2f}")
+
+
 def pictures() -> None:
     """Compare a resize."""
     for height, width, high, wide in PICTURES:
@@ -86,5 +103,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     keep_memory()
     norms()
+    optimisers()
     pictures()
     convolutions()

@@ -136,7 +136,10 @@ def main() -> None:
             print(f'    "{name}": {value:.4g},')
         print("    scaled:", " ".join(f"{value:+.2f}" for value in scaled))
         labels, half = np.array([one.learned for one in setting]), len(setting) // len(LENGTHS)
-        for part, words in ((tenth, "tenth from nine tenths of the networks"), (family, "family from the others")):
+        for part, words in (
+            (tenth, "tenth from nine tenths of the networks"),
+            (family, "family from the others"),
+        ):
             likely = from_the_others(setting, part, probed=probed)
             for place, length in enumerate(LENGTHS):
                 of = slice(place * half, (place + 1) * half)
