@@ -36,7 +36,7 @@ from residua.training.distributed import ALONE, Ranks
 from residua.training.diverged import first_batch_not_finite, first_of
 from residua.training.evaluate import BATCH, Evaluation, answers, evaluate_split, write_evaluation
 from residua.training.network import classifying_spec, early_side, fitted_spec
-from residua.training.recipe import Recipe, Settings
+from residua.training.recipe import Optimizer, Recipe, Settings
 from residua.training.record import DataRecord, data_record
 from residua.training.tasks.task import Choices, Task, TrainingBatches, Validation
 from residua.training.tasks.usual import usual_batch, usual_choices, usual_momentum, usual_optimizer
@@ -44,6 +44,22 @@ from residua.training.tasks.usual import usual_batch, usual_choices, usual_momen
 SAMPLES: Final = 256
 OF_PIXELS: Final = ("loss", "crop", "scale", "classes", "void")
 """Settings that only masks have a use for."""
+
+
+def usual_lr(optimizer: Optimizer, *, small: bool, batch: int, batches: int) -> tuple[float, str]:
+    """Return the learning rate of an optimiser for steps of so many batches, and why; SGD's grows with their root.
+
+    >>> usual_lr("sgd", small=False, batch=128, batches=4)
+    (0.2, 'the usual one of SGD at batches of 128')
+    """
+    match optimizer:
+        case "sgd":
+            rate = (0.2 if small else 0.1) * (batch * batches / 128) ** 0.5
+            return round(rate, 6), f"the usual one of SGD at batches of {batch:,}"
+        case "adamw":
+            return 1e-3, "the usual one for this optimizer"
+        case "muon":
+            return 0.2, "the usual one for this optimizer"
 
 
 @final
@@ -80,7 +96,6 @@ class Classification(Task):
         most = 512 if optimizer == "muon" else 128
         batch_size = usual_batch(count, most=most)
         taken = min(count, settings.batch_size) if isinstance(settings.batch_size, int) else batch_size
-        of_sgd = (0.2 if small else 0.1) * (taken * (settings.accumulate or 1) / 128) ** 0.5
         network = "resnet20_cifar" if small else "resnet18"
         made_for = "for pictures up to 64 pixels" if small else "for pictures above 64 pixels"
         return usual_choices(settings) | {
@@ -93,12 +108,7 @@ class Classification(Task):
                 batch_size,
                 f"16 to {most} by the size of the set: {count // batch_size:,} steps an epoch",
             ),
-            "lr": (
-                round({"sgd": of_sgd, "adamw": 1e-3, "muon": 0.2}[optimizer], 6),
-                f"the usual one of SGD at batches of {taken:,}"
-                if optimizer == "sgd"
-                else "the usual one for this optimizer",
-            ),
+            "lr": usual_lr(optimizer, small=small, batch=taken, batches=settings.accumulate or 1),
             "optimizer": ("sgd", "the residual networks' papers used it"),
             "momentum": usual_momentum(optimizer),
             "weight_decay": (0.05 if optimizer == "adamw" else 5e-4, "the usual one for this optimizer"),
