@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MultipleLocator, NullLocator
 
 from residua.report.drawing import FOURTH, INK, PLAIN, RESIDUAL, THIRD, drawn, save
 
@@ -69,7 +69,7 @@ def draw(rows: Sequence[Row], reached: Sequence[float], path: Path) -> None:
         axes = figure.add_subplot()
         axes.set_title("CIFAR-10 (JPEG): each point is one training that ends there")
         for side, (name, colour) in NAMES.items():
-            curve = points(rows, side, "seconds")
+            curve = points(rows, side, "cpu")
             if not curve:
                 continue
             seconds, means, lows, highs = zip(*curve, strict=True)
@@ -81,9 +81,10 @@ def draw(rows: Sequence[Row], reached: Sequence[float], path: Path) -> None:
         axes.xaxis.set_major_locator(FixedLocator(TICKS))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.set_xlabel("seconds of training, on the same processor")
+        axes.set_xlabel("seconds of the processor that training took")
         axes.set_ylabel("test accuracy")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.legend(loc="lower right")
+        axes.yaxis.set_major_locator(MultipleLocator(0.05))
+        axes.legend(loc="upper left")
 
     save(drawn(fill, (7.0, 4.5)), path)
