@@ -32,8 +32,8 @@ class Muon(torch.optim.Optimizer):
     >>> optimizer = Muon([{"params": [layer.weight], "turns": True}], lr=0.1, momentum=0.9)
     >>> layer(torch.ones(1, 4)).sum().backward()
     >>> optimizer.step()
-    >>> round(layer.weight.norm().item() - before, 4)
-    0.0
+    >>> abs(layer.weight.norm().item() - before) < 1e-4
+    True
     """
 
     def __init__(self, groups: list[dict[str, Any]], *, lr: float, momentum: float) -> None:
