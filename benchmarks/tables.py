@@ -3,8 +3,8 @@
     python -m benchmarks.tables
 
 The files are `training.json`, `inference.json`, `loading.json` and `memory.json` in `benchmarks/results/`, as option
-`--out` of those commands writes them; those of a processor without bfloat16 are in `avx2/` there. A table stands
-between two comments in `README.md` or `docs/numbers.md`; what is between them is replaced. The figure is
+`--out` of those commands writes them; those of a processor without bfloat16 are in `avx2/` there, those of another
+with it in `zen4/`. A table stands between two comments in `README.md` or `docs/numbers.md`; what is between them is replaced. The figure is
 `docs/images/speed.png`.
 """
 
@@ -102,6 +102,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "loading": lambda: comparisons("loading"),
     "avx2/training": lambda: comparisons("training", "avx2/"),
     "avx2/loading": lambda: comparisons("loading", "avx2/"),
+    "zen4/training": lambda: comparisons("training", "zen4/"),
     "memory": memory,
 }
 
