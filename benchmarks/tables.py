@@ -4,8 +4,8 @@
 
 The files are `training.json`, `inference.json`, `loading.json` and `memory.json` in `benchmarks/results/`, as option
 `--out` of those commands writes them; those of a processor without bfloat16 are in `avx2/` there, those of another
-with it in `zen4/`. A table stands between two comments in `README.md` or `docs/numbers.md`; what is between them is replaced. The figure is
-`docs/images/speed.png`.
+with it in `zen4/`. A table stands between two comments in `README.md` or `docs/numbers.md`; what is between them is
+replaced. The figure is `docs/images/speed.png`.
 """
 
 import json
