@@ -21,7 +21,9 @@ def change_rows(changed: Callable[[Row], Row], path: Path, *, together: int) -> 
     rows = read_rows(path)
     for start in range(0, len(rows), together):
         rows[start : start + together] = on_all_cores(changed, rows[start : start + together], device="cpu")
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        whole = path.with_name(f"{path.name}.new")  # so that a write cut short takes nothing with it
+        whole.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        whole.replace(path)
         print(f"{min(len(rows), start + together)} of {len(rows)} measured", flush=True)
 
 

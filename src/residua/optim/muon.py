@@ -6,11 +6,12 @@ singular value decomposition, are those of https://kellerjordan.github.io/posts/
 length of each kernel at each step; here it keeps the one that it began with.
 """
 
-from collections.abc import Callable
 from typing import Any, Final, final
 
 import torch
 from torch import Tensor
+
+from residua.optim.closure import Closure, loss_of
 
 POLYNOMIAL: Final = (3.4445, -4.7750, 2.0315)
 """Of x, x³ and x⁵: brings singular values from near 0 up quickly, and leaves those near 1 between .7 and 1.2."""
@@ -40,12 +41,9 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": 0.0, "turns": False})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Closure | None = None) -> float | None:  # type: ignore[override]
         """Take a step, after calling what computes the loss if that is given."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
