@@ -1,6 +1,6 @@
 """What training takes for each image, and how long a step takes, with less and less memory.
 
-    python -m benchmarks.memory [--quick] [--only NAME ...] [--no-times] [--out benchmarks/memory.json]
+    python -m benchmarks.memory [--quick] [--only NAME ...] [--no-times] [--bfloat16] [--out benchmarks/memory.json]
 
 Four ways to take a step of the same network: eager float32 as it comes (`eager`); the defaults of `residua train`,
 which are channels-last, kernels, and autocast where the processor has bfloat16 (`plain`); and these with
@@ -52,11 +52,11 @@ QUICK: Final = ("resnet56_cifar", "resnet164_reversible")
 ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": str(2**16), "MALLOC_TRIM_THRESHOLD_": "0"}
 
 
-def step_of(network: nn.Module, way: str) -> Callable[[Tensor], None]:
+def step_of(network: nn.Module, way: str, *, bfloat16: bool) -> Callable[[Tensor], None]:
     """Return what takes one step, but for the moving of the weights."""
     ours = way != "eager"
     run = thrifty(network, way, kernels=True) if ours else network  # type: ignore[arg-type]
-    amp = ours and has_bfloat16(torch.device("cpu"))
+    amp = ours and bfloat16
 
     def step(images: Tensor) -> None:
         if ours:
@@ -84,20 +84,21 @@ def peak_of(step: Callable[[Tensor], None], images: Tensor) -> int:
     return int(found[1]) * 1024
 
 
-def slope(name: str, way: str) -> float:
+def slope(name: str, way: str, *, bfloat16: bool) -> float:
     """Return the bytes that one more image takes, in this process."""
     side, (few, many), _ = ROWS[name]
-    step = step_of(begin(name, way), way)
+    step = step_of(begin(name, way), way, bfloat16=bfloat16)
     step(torch.randn(few, 3, side, side))
     low, high = (peak_of(step, torch.randn(count, 3, side, side)) for count in (few, many))
     return (high - low) / (many - few)
 
 
-def bytes_an_image(name: str) -> dict[str, float]:
+def bytes_an_image(name: str, *, bfloat16: bool) -> dict[str, float]:
     """Return the slope of each way, each in a process of its own."""
     found = {}
     for way in WAYS:
         command = [sys.executable, "-m", "benchmarks.memory", "--inside", name, way]
+        command += ["--bfloat16"] if bfloat16 else []
         answer = subprocess.run(
             command, capture_output=True, text=True, check=True, env=os.environ | ALLOCATOR
         )
@@ -105,11 +106,11 @@ def bytes_an_image(name: str) -> dict[str, float]:
     return found
 
 
-def times(name: str, repeats: int) -> dict[str, dict[str, float]]:
+def times(name: str, repeats: int, *, bfloat16: bool) -> dict[str, dict[str, float]]:
     """Return the seconds of a step of each way: median, least and most, taken in turn."""
     side, _, count = ROWS[name]
     images = torch.randn(count, 3, side, side)
-    steps = {way: step_of(begin(name, way), way) for way in WAYS}
+    steps = {way: step_of(begin(name, way), way, bfloat16=bfloat16) for way in WAYS}
     taken: dict[str, list[float]] = {way: [] for way in WAYS}
     for turn in range(repeats + 1):
         for way, step in steps.items():
@@ -123,12 +124,12 @@ def times(name: str, repeats: int) -> dict[str, dict[str, float]]:
     }
 
 
-def machine() -> dict[str, Any]:
+def machine(*, bfloat16: bool) -> dict[str, Any]:
     """Return what the numbers depend on."""
     return {
         "processor": processor(),
         "threads": torch.get_num_threads(),
-        "bfloat16": has_bfloat16(torch.device("cpu")),
+        "bfloat16": bfloat16,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "load": os.getloadavg()[0],
@@ -157,23 +158,33 @@ def main() -> None:
     parser.add_argument(
         "--no-times", action="store_true", help="bytes alone; they hold on a busy machine too"
     )
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="also where the processor has none; the bytes are the same"
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(1)
+    bfloat16 = given.bfloat16 or has_bfloat16(torch.device("cpu"))
     if given.inside:
-        print(slope(*given.inside))
+        print(slope(*given.inside, bfloat16=bfloat16))
         return
     keep_memory()
     rows = []
     for name in given.only or (QUICK if given.quick else ROWS):
-        row: dict[str, Any] = {"network": name, "side": ROWS[name][0], "bytes": bytes_an_image(name)}
+        row: dict[str, Any] = {
+            "network": name,
+            "side": ROWS[name][0],
+            "bytes": bytes_an_image(name, bfloat16=bfloat16),
+        }
         if not given.no_times:
-            row["seconds"] = times(name, repeats=3 if given.quick else 7)
+            row["seconds"] = times(name, repeats=3 if given.quick else 7, bfloat16=bfloat16)
         rows.append(row)
         print(line(row), flush=True)
         if given.out:
-            given.out.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n")
+            given.out.write_text(
+                json.dumps({"machine": machine(bfloat16=bfloat16), "rows": rows}, indent=2) + "\n"
+            )
 
 
 if __name__ == "__main__":

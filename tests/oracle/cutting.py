@@ -28,7 +28,7 @@ def last(pieces: Sequence[Piece], memory: Memory, room: int, was_cut: bool) -> I
             True,
         )
     couples = all(isinstance(piece.part, Couple) for piece in pieces)
-    if not lean and couples and max(piece.plain + 2 * piece.enters for piece in pieces) <= room:
+    if couples and max(piece.plain + 2 * piece.enters for piece in pieces) <= room:
         yield pieces[0].enters, True
 
 

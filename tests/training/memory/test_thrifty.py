@@ -6,13 +6,16 @@ import pytest
 import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from residua.nets.build import build
 from residua.nets.presets import spec as spec_named
 from residua.nets.spec import DenseNetSpec, ResNetSpec, Spec, smallest
 from residua.parts import Chain, Couple
-from residua.training.memory import thrifty
+from residua.training.memory import measured_peak, thrifty
 from residua.training.memory.cuts import Segment
+from residua.training.memory.network import SHARE
 from residua.training.memory.rows import Thrifty
 from residua.training.recipe import Memory
 from tests.nets.members import MEMBERS
@@ -78,7 +81,7 @@ def test_in_bfloat16_and_channels_last_the_gradients_are_the_same(memory: Memory
 def test_a_hundred_couples_in_bfloat16_come_back_as_they_were() -> None:
     couples = [Couple(Chain(norm=nn.BatchNorm2d(4), conv=nn.Conv2d(4, 4, 1))) for _ in range(100)]
     chain, images = Chain(*couples), torch.randn(4, 8, 6, 6)
-    row = Thrifty(chain, [Segment(0, 100, "undone")], keep=False)
+    row = Thrifty(chain, [Segment(0, 100, "undone")], dear=None)
     gradients = []
     for run in (chain, row):
         x = images.clone().requires_grad_()
@@ -87,6 +90,54 @@ def test_a_hundred_couples_in_bfloat16_come_back_as_they_were() -> None:
         assert x.grad is not None
         gradients.append(x.grad.flatten())
     assert torch.cosine_similarity(*gradients, dim=0) > 0.99
+
+
+def bytes_kept(run: object, images: Tensor) -> int:
+    """Return the size of all that autograd keeps for these images, each storage once."""
+    kept: dict[int, int] = {}
+
+    def keep(saved: Tensor) -> Tensor:
+        kept[saved.untyped_storage().data_ptr()] = saved.untyped_storage().nbytes()
+        return saved
+
+    assert callable(run)
+    with saved_tensors_hooks(keep, lambda saved: saved):
+        logits = run(images)
+    assert logits.requires_grad  # held until here, and all that is kept with it
+    return sum(kept.values())
+
+
+@pytest.mark.parametrize("name", ["resnet20_cifar", "resnet56_reversible", "densenet40_k12"])
+def test_lean_keeps_little_more_than_half(name: str) -> None:
+    network, images = build(name), torch.randn(8, 3, 32, 32)
+    plain = measured_peak(network, images, "plain")
+    assert measured_peak(network, images, "lean") <= SHARE * plain
+    assert bytes_kept(thrifty(network, "lean"), images) < SHARE * bytes_kept(network, images)
+
+
+def test_convolutions_that_take_little_work_are_the_first_to_be_run_again() -> None:
+    """What a 1 x 1 convolution of few channels gives is large for the work it takes; that of a wide 3 x 3 is dear."""
+    chain = Chain(
+        *[
+            layer
+            for _ in range(4)
+            for layer in (nn.Conv2d(4, 64, 1), nn.ReLU(), nn.Conv2d(64, 4, 3, padding=1))
+        ]
+    )
+    counted: dict[tuple[int, ...], int] = {}
+
+    class Counting(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            if func == torch.ops.aten.convolution.default:
+                shape = tuple(args[1].shape)
+                counted[shape] = counted.get(shape, 0) + 1
+            return func(*args, **(kwargs or {}))
+
+    images = torch.randn(2, 4, 8, 8, requires_grad=True)
+    row = Thrifty(chain, [Segment(0, 12, "again")], dear=5)
+    with Counting():
+        row(images).sum().backward()
+    assert counted == {(64, 4, 1, 1): 8, (4, 64, 3, 3): 4}
 
 
 @pytest.mark.parametrize("name", ["resnet20_cifar", "resnet56_reversible"])

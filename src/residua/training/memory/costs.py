@@ -1,6 +1,7 @@
 """What each part of a network keeps for its gradient, measured on a forward pass of the network itself."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -13,7 +14,7 @@ from residua.look.untouched import untouched
 from residua.parts import Chain
 
 KEPT: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-"""Layers whose outputs are worth their memory: all the work of a network is in them."""
+"""Layers whose outputs may be worth their memory: all the work of a network is in them."""
 
 
 @final
@@ -26,7 +27,7 @@ class Piece:
         part: the part itself.
         enters: the size of what comes in.
         plain: what ordinary autograd keeps for it and for all within.
-        outputs: the size of what its convolutions and linear layers give.
+        outputs: the size of what its convolutions and linear layers give, of those that are worth keeping.
         both: of those outputs, what ordinary autograd keeps too.
         own: of `plain`, what no part within accounts for.
         shared: what ordinary autograd keeps for it that it keeps for a part before it too.
@@ -42,6 +43,12 @@ class Piece:
     own: int
     shared: int
     inner: tuple["Piece", ...]
+
+    def all(self) -> Iterator["Piece"]:
+        """Walk it and all parts within."""
+        yield self
+        for piece in self.inner:
+            yield from piece.all()
 
     @property
     def is_row(self) -> bool:
@@ -60,7 +67,8 @@ class Piece:
 class Ledger:
     """Who entered, who gave what, and who first kept which storage, while a network runs once."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, dear: int) -> None:
+        self.dear = dear
         self.owned = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
         self.names = {module: name for name, module in network.named_modules()}
         self.running: list[nn.Module] = []
@@ -80,7 +88,7 @@ class Ledger:
     def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Note that a module has ended, and what it gave if that is worth keeping."""
         self.running.pop()
-        if isinstance(module, KEPT) and isinstance(output, Tensor):
+        if isinstance(module, KEPT) and work(module) >= self.dear and isinstance(output, Tensor):
             # Held until the end: a storage that is freed gives its address to another.
             self.given[output.untyped_storage().data_ptr()] = output
             self.outputs[module] += output.untyped_storage().nbytes()
@@ -118,6 +126,17 @@ class Ledger:
         )
 
 
+def work(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> int:
+    """Return how many multiply-adds one value of what a layer gives takes.
+
+    >>> work(nn.Conv2d(16, 8, 3)), work(nn.Conv2d(16, 16, 3, groups=16)), work(nn.Linear(10, 2))
+    (144, 9, 10)
+    """
+    return layer.weight.numel() // (
+        layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+    )
+
+
 def own_casts(device: str) -> torch.autocast:
     """Return autocast as it is on a kind of device, but that no copy of a weight is shared with other calls.
 
@@ -127,18 +146,19 @@ def own_casts(device: str) -> torch.autocast:
     return torch.autocast(device, dtype, enabled=enabled, cache_enabled=False)
 
 
-def measured(network: nn.Module, images: Tensor) -> Piece:
+def measured(network: nn.Module, images: Tensor, *, dear: int = 0) -> Piece:
     """Run a network forward and return what each of its parts keeps for the gradient of these images.
 
     Args:
         network: any, in the mode that it is in; it is left as it was, and so are the random numbers.
         images: of which few are enough: what is kept grows with their number.
+        dear: from how many multiply-adds a value the outputs of a convolution or linear layer are worth their memory.
 
     >>> piece = measured(Chain(conv=nn.Conv2d(3, 4, 1), relu=nn.ReLU()), torch.zeros(2, 3, 5, 5))
     >>> [(part.name, part.plain, part.outputs) for part in piece.inner]  # its input; its output
     [('conv', 600, 800), ('relu', 800, 0)]
     """
-    ledger = Ledger(network)
+    ledger = Ledger(network, dear=dear)
     with ExitStack() as stack:
         stack.enter_context(untouched(network))
         stack.enter_context(torch.enable_grad())

@@ -1,7 +1,7 @@
 """Where to cut a network, so that what it keeps and what it computes again at once take the least memory together.
 
 A row of parts is cut into segments. A segment keeps what comes in (and, if that is the policy, the outputs of its
-convolutions); the rest of it is computed again in the backward pass, one segment at a time. So the peak is the sum
+dear convolutions); the rest of it is computed again in the backward pass, one segment at a time. So the peak is the sum
 of what the segments keep plus the most that one of them needs for itself. Chen et al. 2016 (arXiv:1604.06174) cut n
 equal layers into sqrt(n) segments. Here the layers are not equal: for a given room no segment may need more than
 that, dynamic programming finds the cuts that keep the least, and of the rooms the best is taken.
@@ -71,8 +71,9 @@ def best_cuts(network: Piece, memory: Memory) -> Bill:
 
     Args:
         network: measured; it is cut within, never as a whole.
-        memory: "lean" keeps the outputs of convolutions, so that nothing but norms, activations, sums and
-            concatenations is computed again; "least" keeps only what enters a segment, and of couples nothing.
+        memory: "lean" keeps the outputs of convolutions that were measured as worth it, so that norms, activations,
+            sums and concatenations are computed again; "least" keeps only what enters a segment. Of couples neither
+            keeps more than what leaves the last.
 
     >>> import torch
     >>> from torch import nn
@@ -164,6 +165,6 @@ def segments_to(
     for start in range(stop - 1, -1, -1):
         piece = pieces[start]
         again = max(again, piece.plain + 2 * piece.enters)
-        if lean or not isinstance(piece.part, Couple) or again > room:
+        if not isinstance(piece.part, Couple) or again > room:
             break
         yield Segment(start, stop, "undone"), piece.enters, again

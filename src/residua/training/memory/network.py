@@ -1,7 +1,10 @@
 """A network that trains in less memory."""
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
+from itertools import accumulate
 from typing import Final
 
 import torch
@@ -9,15 +12,17 @@ from torch import Tensor, nn
 
 from residua.look import rewired
 from residua.training.kernels import edits, together
-from residua.training.memory.costs import measured
-from residua.training.memory.cuts import best_cuts
+from residua.training.memory.costs import KEPT, Piece, measured, work
+from residua.training.memory.cuts import Bill, best_cuts
 from residua.training.memory.rows import Thrifty
 from residua.training.recipe import Memory
 
 Wrappers = Mapping[str, Callable[[nn.Module], nn.Module]]
 
-WORTH: Final = 1.25
-"""How many times what cuts should keep the kernels may keep and are still taken: they cost no time, cuts do."""
+SHARE: Final = 0.55
+"""Of what ordinary autograd keeps, what "lean" is to keep: it takes the first way that keeps no more."""
+AGAIN: Final = 0.4
+"""Of the work of a forward pass, what "lean" may do again for it: about an eighth of a step."""
 
 
 def thrifty(network: nn.Module, memory: Memory, *, kernels: bool = False) -> Callable[[Tensor], Tensor]:
@@ -54,18 +59,54 @@ def thrifty(network: nn.Module, memory: Memory, *, kernels: bool = False) -> Cal
 
 
 def cheapest(network: nn.Module, images: Tensor, memory: Memory, *, kernels: bool) -> Wrappers:
-    """Return the wrappers with which the network keeps the least, or nearly so in less time."""
-    bill = best_cuts(measured(network, images), memory)
+    """Return the wrappers with which the network keeps the least, or for "lean" little enough in the least time."""
     if memory == "lean" and kernels:
         fused = edits(network, lean=True)
         with rewired(network, fused):
             kept = measured(network, images).plain
-        if kept <= WORTH * bill.peak:
+        if kept <= SHARE * measured(network, images).plain:
             return fused
-    return {
-        name: partial(Thrifty, segments=segments, keep=memory == "lean")
-        for name, segments in bill.cuts.items()
-    }
+    bill, dear = way_of(network, images, memory)
+    return {name: partial(Thrifty, segments=segments, dear=dear) for name, segments in bill.cuts.items()}
+
+
+def way_of(network: nn.Module, images: Tensor, memory: Memory) -> tuple[Bill, int | None]:
+    """Return how a network is cut, and from how many multiply-adds a value what its layers give is kept.
+
+    Where "lean" lets outputs of convolutions go, those first that take the least work for each value.
+    """
+    piece = measured(network, images)
+    bill, enough = best_cuts(piece, memory), SHARE * piece.plain
+    if memory == "least":
+        return bill, None
+    allowed = dears(piece)
+    if bill.peak <= enough or not allowed:
+        return bill, 0
+
+    @cache
+    def bill_from(dear: int) -> Bill:
+        return best_cuts(measured(network, images, dear=dear), memory)
+
+    place = bisect_left(allowed, True, key=lambda dear: bill_from(dear).peak <= enough)
+    dear = allowed[min(place, len(allowed) - 1)]
+    return bill_from(dear), dear
+
+
+def dears(network: Piece) -> list[int]:
+    """Return from how many multiply-adds a value outputs may be kept, when little enough work is below that.
+
+    >>> from residua.parts import Chain
+    >>> chain = Chain(nn.Conv2d(4, 64, 1), nn.Conv2d(64, 4, 3, padding=1))
+    >>> dears(measured(chain, torch.zeros(1, 4, 8, 8)))  # 4 multiply-adds for each of 64 channels, 576 for each of 4
+    [5]
+    """
+    works: Counter[int] = Counter()
+    for piece in network.all():
+        if isinstance(piece.part, KEPT):
+            works[work(piece.part)] += piece.outputs * work(piece.part)
+    each = sorted(works)
+    sums = accumulate(works[one] for one in each)
+    return [one + 1 for one, below in zip(each, sums, strict=True) if below <= AGAIN * works.total()]
 
 
 def measured_peak(network: nn.Module, images: Tensor, memory: Memory) -> int:
@@ -82,5 +123,6 @@ def measured_peak(network: nn.Module, images: Tensor, memory: Memory) -> int:
     >>> [measured_peak(network, images, memory) // images.nbytes for memory in ("plain", "least")]
     [16, 8]
     """
-    piece = measured(network, images)
-    return piece.plain if memory == "plain" else best_cuts(piece, memory).peak
+    if memory == "plain":
+        return measured(network, images).plain
+    return way_of(network, images, memory)[0].peak

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Any, Final, final
 
 import torch
@@ -16,8 +17,9 @@ from residua.training.memory.undone import undone
 
 Context = AbstractContextManager[Any]
 
-KEPT: Final = (torch.ops.aten.convolution.default, torch.ops.aten.addmm.default, torch.ops.aten.mm.default)
-"""What convolutions and linear layers call; the results are kept where only the rest is computed again."""
+CONVOLUTION: Final = torch.ops.aten.convolution.default
+PRODUCTS: Final = (torch.ops.aten.addmm.default, torch.ops.aten.mm.default)
+"""What linear layers call; the last of the tensors is the weight."""
 
 
 @final
@@ -30,18 +32,19 @@ class Thrifty(Part):
     Args:
         chain: whose parts run.
         segments: of it, in order; parts in none of them are left to ordinary autograd.
-        keep: whether segments that are computed again keep the outputs of their convolutions.
+        dear: segments that are computed again keep the outputs of convolutions and linear layers from so many
+            multiply-adds a value on; None to keep none.
 
     >>> chain = Chain(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
-    >>> Thrifty(chain, [Segment(0, 2, "again")], keep=False)(torch.ones(2, 3)).shape
+    >>> Thrifty(chain, [Segment(0, 2, "again")], dear=None)(torch.ones(2, 3)).shape
     torch.Size([2, 1])
     """
 
-    def __init__(self, chain: nn.Module, segments: Sequence[Segment], *, keep: bool) -> None:
+    def __init__(self, chain: nn.Module, segments: Sequence[Segment], *, dear: int | None) -> None:
         super().__init__()
         self.chain = chain
         self.segments = tuple(segments)
-        self.keep = keep
+        self.dear = dear
 
     def forward(self, x: Tensor) -> Tensor:
         assert isinstance(self.chain, Chain)
@@ -53,7 +56,7 @@ class Thrifty(Part):
             if segment.how == "undone":
                 x = undone([part for part in inside if isinstance(part, Couple)], x)
             else:
-                x = again(inside, x, keep=self.keep)
+                x = again(inside, x, dear=self.dear)
             place = segment.stop
         return through(parts[place:], x)
 
@@ -65,13 +68,14 @@ def through(parts: Sequence[nn.Module], x: Tensor) -> Tensor:
     return x
 
 
-def again(parts: Sequence[nn.Module], x: Tensor, *, keep: bool) -> Tensor:
+def again(parts: Sequence[nn.Module], x: Tensor, *, dear: int | None) -> Tensor:
     """Return what the parts give, and have it computed again when the gradient needs what is within.
 
     Args:
         parts: one after another.
         x: what comes in.
-        keep: whether the outputs of convolutions and linear layers are kept, so that these are not run again.
+        dear: convolutions and linear layers are not run again, but their outputs kept, from so many multiply-adds a
+            value on; None to run all of them again.
     """
 
     def run(x: Tensor) -> Tensor:
@@ -81,8 +85,8 @@ def again(parts: Sequence[nn.Module], x: Tensor, *, keep: bool) -> Tensor:
     def contexts() -> tuple[Context, Context]:
         first: Context = nullcontext()
         second: Context = nullcontext()
-        if keep:
-            first, second = create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]
+        if dear is not None:
+            first, second = create_selective_checkpoint_contexts(partial(policy, dear))  # type: ignore[no-untyped-call]
         return first, SecondTime(parts, second)
 
     return checkpoint(run, x, use_reentrant=False, context_fn=contexts)  # type: ignore[no-any-return]  # untyped
@@ -108,6 +112,15 @@ class SecondTime(AbstractContextManager[None]):
         self.stack.close()
 
 
-def policy(context: object, operation: object, /, *inputs: object, **options: object) -> CheckpointPolicy:
-    """Say what selective recomputation keeps."""
-    return CheckpointPolicy.MUST_SAVE if operation in KEPT else CheckpointPolicy.PREFER_RECOMPUTE
+def policy(
+    dear: int, context: object, operation: object, /, *inputs: Any, **options: object
+) -> CheckpointPolicy:
+    """Say whether selective recomputation keeps what an operation gives: what takes much work for each value."""
+    if operation == CONVOLUTION:
+        weight, transposed, groups = inputs[1], inputs[6], inputs[8]
+        work = weight.numel() // (weight.shape[1] * groups if transposed else weight.shape[0])
+    elif operation in PRODUCTS:
+        work = inputs[-1].shape[0]
+    else:
+        return CheckpointPolicy.PREFER_RECOMPUTE
+    return CheckpointPolicy.MUST_SAVE if work >= dear else CheckpointPolicy.PREFER_RECOMPUTE
