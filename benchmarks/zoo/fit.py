@@ -22,7 +22,7 @@ from benchmarks.zoo.baselines import grad_norm, naswot, synflow
 from benchmarks.zoo.draw import FAMILIES, KEPT, SETTING, Family
 from benchmarks.zoo.networks import build
 from benchmarks.zoo.trainings import LENGTHS, Training, read_trainings, table
-from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL
+from residua.exam.verdict import INTERCEPT, LIKELY, PROBED, STILL, SUREST
 
 WELL = 0.85
 """Share of that way from which a network is well, and an alarm is a false one."""
@@ -51,7 +51,7 @@ def scores(trainings: list[Training], weighed: Mapping[str, float], *, probed: b
     columns, names = table(trainings, probed=probed)
     score = weighed[INTERCEPT] + columns @ np.array([weighed[name] for name in names])
     left = np.array([one.row["left"]["probe" if probed else "still"] for one in trainings])
-    return left / (1 + np.exp(-score.clip(-30, 30)))
+    return left * np.minimum(SUREST, 1 / (1 + np.exp(-score.clip(-30, 30))))
 
 
 def tenth(one: Training) -> int:

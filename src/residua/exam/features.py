@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import final
 
-from residua.exam.observation import Layer, Observation
+from residua.exam.observation import Observation
 from residua.look import Coherence
 
 WORST = 12.0
 """Decades: what is beyond says no more."""
-ALIKE = 6.0
-"""Decades from which samples are one to float32."""
-STEADY = 0.85
-"""The least coherence of nearly all networks that train."""
+NOTHING = 4.0
+"""Decades: a step that takes less than this off the loss takes nothing off."""
 PASSED = 0.5
 """Share of the weighted layers that the shortest way leaves out, from which on shortcuts go past most of them."""
 
@@ -28,29 +26,23 @@ class Features:
             the one whose change it least. Unlike the gradient it does not depend on the size of the pictures, nor on
             the scale of the weights.
         coherence: of the gradient over all weights with itself after a small step.
-        unshattered: the same, but at least `STEADY` where shortcuts go past most layers: there a low coherence comes
-            from a start that is steep, and trains.
         tensor_coherence: the mean of that of each weight alone.
-        spread: share of the last features that differs between samples, in decades below all of it; at most `ALIKE`.
+        first_step: the largest share of the loss that one step takes off, in decades below all of it.
     """
 
     pull_range: float
     coherence: float
-    unshattered: float
     tensor_coherence: float
-    spread: float
+    first_step: float
 
 
 def features(seen: Observation) -> Features:
     """Return the numbers that the verdict weighs; a network without any gradient has the worst of each."""
-    cosine = finite(seen.coherence.cosine) if seen.coherence else 0.0
-    last = last_features(seen)
     return Features(
         pull_range=decades([layer.pull for layer in seen.weighted if layer.pull is not None]),
-        coherence=cosine,
-        unshattered=max(cosine, STEADY) if seen.coherence and shortened(seen) else cosine,
+        coherence=finite(seen.coherence.cosine) if seen.coherence else 0.0,
         tensor_coherence=by_tensor(seen.coherence),
-        spread=min(ALIKE, -math.log10(max(last.spread or 0.0, 10**-ALIKE))) if last else ALIKE,
+        first_step=-math.log10(max(seen.first_step, 10**-NOTHING)),
     )
 
 
@@ -63,14 +55,6 @@ def shortened(seen: Observation) -> bool:
 def by_tensor(found: Coherence | None) -> float:
     """Return the mean cosine of the weights, each alone; 0 where there is no gradient."""
     return fmean(finite(cosine) for _, cosine in found.tensors) if found and found.tensors else 0.0
-
-
-def last_features(seen: Observation) -> Layer | None:
-    """Return the last thing measured before the last weighted layer, which is the head."""
-    places = [place for place, layer in enumerate(seen.layers) if layer.weighted]
-    if not places or not places[-1]:
-        return None
-    return seen.layers[places[-1] - 1]
 
 
 def decades(values: list[float]) -> float:

@@ -254,7 +254,12 @@ class Optimisation:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Everything that the still exam has seen; the coherence is None where there is no gradient to follow."""
+    """Everything that the still exam has seen.
+
+    Attributes:
+        coherence: None where there is no gradient to follow.
+        first_step: the largest share of the loss that one step takes off by looking.
+    """
 
     training: bool
     samples: int
@@ -267,6 +272,7 @@ class Observation:
     norms: tuple[Norm, ...]
     wiring: Wiring
     coherence: Coherence | None
+    first_step: float
     optimisation: Optimisation | None
 
     @property

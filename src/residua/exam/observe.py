@@ -13,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from residua.exam.asking import ask, describe_inputs, describe_targets
 from residua.exam.calling import forward, refuse_batch, refuse_loss
 from residua.exam.few import few
+from residua.exam.first_step import first_step, losses
 from residua.exam.observation import Layer, Norm, Observation, Optimisation, Outputs, Weight
 from residua.exam.waking import woken
 from residua.exam.wiring import wiring
@@ -68,6 +69,7 @@ def observe(
         refuse_loss(loss, given, chosen[1])
     awake, _ = woken(model, chosen, loss)
     back = differentiated(awake, chosen, loss)
+    coherent, taken = followed(awake, chosen, loss, back)
     parts = observed_parts(awake, chosen[0])
     return Observation(
         training=model.training,
@@ -80,7 +82,8 @@ def observe(
         weights=weights(model, back, optimizer),
         norms=norms(model, parts),
         wiring=wiring(model, chosen[0]),
-        coherence=followed(awake, chosen, loss, back),
+        coherence=coherent,
+        first_step=taken,
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
 
@@ -93,22 +96,27 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward
         return Backward((), dict.fromkeys(name for name, _ in model.named_parameters()))
 
 
-def followed(model: nn.Module, examples: Examples, loss: Loss, back: Backward) -> Coherence | None:
-    """Return whether the gradient survives a small step; None where there is none to follow.
+def followed(
+    model: nn.Module, examples: Examples, loss: Loss, back: Backward
+) -> tuple[Coherence | None, float]:
+    """Return whether the gradient survives a small step, and what share of the loss a usual one takes off.
 
-    The step would take `SHARE` off the loss if the gradient stayed as it is: one measure for networks of all depths and
-    sizes, where a step of one length is tiny to one and a leap to another.
+    None and 0 where there is no gradient to follow. The small step would take `SHARE` off the loss if the gradient
+    stayed as it is: one measure for networks of all depths and sizes, where a step of one length is tiny to one and a
+    leap to another.
     """
     found = [gradient for gradient in back.gradients.values() if gradient is not None and gradient.any()]
     if not found:
-        return None
-    with untouched(model), torch.no_grad():
-        value = abs(loss(model(examples[0]), examples[1]).item())
+        return None, 0.0
+    before = losses(model, examples, loss)
     weights = norm(p.detach() for p in model.parameters() if p.is_floating_point())
     slope = norm(found) * weights
-    length = SHARE * value / slope if slope else LONGEST
+    length = SHARE * abs(before[0]) / slope if slope else LONGEST
     step = min(LONGEST, max(SHORTEST, length)) if math.isfinite(length) else SHORTEST
-    return coherence(model, examples, loss=loss, step=step, known=back.gradients)
+    return (
+        coherence(model, examples, loss=loss, step=step, known=back.gradients),
+        first_step(model, examples, loss=loss, gradients=back.gradients, before=before),
+    )
 
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:

@@ -19,11 +19,11 @@ Verdict = Literal["trains", "slow", "does not train"]
 
 INTERCEPT: Final = "intercept"
 STILL: Final[Mapping[str, float]] = {
-    INTERCEPT: -6.504,
-    "pull_range": -0.5052,
-    "unshattered": 4.224,
-    "spread": -0.4308,
-    "planned": 2.305,
+    INTERCEPT: -3.73,
+    "pull_range": -0.4207,
+    "coherence": 3.004,
+    "first_step": -0.8353,
+    "planned": 2.37,
 }
 PROBED: Final[Mapping[str, float]] = {
     INTERCEPT: -4.511,
@@ -37,6 +37,8 @@ USUAL: Final = 1000
 SHORTEST: Final = 100
 LONGEST: Final = 1000
 """Steps of the trainings that set the weights, about."""
+SUREST: Final = 0.99
+"""What two hundred trainings allow to be said at most."""
 LIKELY: Final = 0.5
 UNLIKELY: Final = 0.25
 """Between the two a network is slow: with patience and luck it gets somewhere."""
@@ -58,7 +60,7 @@ def probability(
     score = weights[INTERCEPT] + sum(
         weight * values[name] for name, weight in weights.items() if name != INTERCEPT
     )
-    return left(causes) / (1 + math.exp(-max(-30.0, min(30.0, score))))
+    return left(causes) * min(SUREST, 1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))
 
 
 def left(causes: Iterable[Cause]) -> float:

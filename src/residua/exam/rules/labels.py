@@ -27,7 +27,7 @@ def doubled(seen: Observation) -> Iterator[Cause]:
             evidence="all outputs lie between 0 and 1, and the loss wants them far beyond: it applies a sigmoid of "
             "its own",
             layer=seen.layers[-1].name if seen.layers else None,
-            harm=0.6,
+            harm=0.35,
         )
     elif loss.rewards_outputs and outputs.unit_interval:
         yield Cause(
