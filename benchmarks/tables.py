@@ -2,10 +2,10 @@
 
     python -m benchmarks.tables
 
-The files are `training.json`, `inference.json`, `loading.json` and `memory.json` in `benchmarks/results/`, as option
-`--out` of those commands writes them; those of a processor without bfloat16 are in `avx2/` there, those of another
-with it in `zen4/`. A table stands between two comments in `README.md` or `docs/numbers.md`; what is between them is
-replaced. The figure is `docs/images/speed.png`.
+The files are `training.json`, `inference.json`, `loading.json`, `limits.json` and `memory.json` in
+`benchmarks/results/`, as option `--out` of those commands writes them; those of a processor without bfloat16 are in
+`avx2/` there, those of another with it in `zen4/`. A table stands between two comments in `README.md` or
+`docs/numbers.md`; what is between them is replaced. The figure is `docs/images/speed.png`.
 """
 
 import json
@@ -48,9 +48,23 @@ def comparisons(name: str, folder: str = "") -> str:
     return "\n".join([*lines, "", machine(found)])
 
 
-def memory() -> str:
+def limits(name: str) -> str:
+    """Return what each piece of work has to take at the least, what it takes, and the share that is reached."""
+    found = read(name)
+    rates = f"{found['operations'] / 1e9:.0f} GFLOP/s and {found['bytes'] / 1e9:.1f} GB/s"
+    lines = [
+        f"| limits by {rates} | arithmetic, ms | memory, ms | takes, ms | of the first |",
+        "|---" * 5 + "|",
+    ]
+    for row in found["rows"]:
+        cells = [f"{row[key]:.0f}" for key in ("compute", "memory", "milliseconds")]
+        lines.append(f"| {row['name']} | {' | '.join(cells)} | {row['compute'] / row['milliseconds']:.2f} |")
+    return "\n".join([*lines, "", machine(found)])
+
+
+def memory(folder: str = "") -> str:
     """Return what an image takes and what a step takes, each with its share of eager float32."""
-    found = read("memory")
+    found = read(f"{folder}memory")
     ways = ("plain", "lean", "least")
     lines = [
         "| network, pixels | eager float32, MB | defaults | `--memory lean` | `least` | times eager's time: defaults "
@@ -103,6 +117,10 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "avx2/training": lambda: comparisons("training", "avx2/"),
     "avx2/loading": lambda: comparisons("loading", "avx2/"),
     "zen4/training": lambda: comparisons("training", "zen4/"),
+    "zen4/inference": lambda: comparisons("inference", "zen4/"),
+    "zen4/limits": lambda: limits("zen4/limits"),
+    "zen4/memory": lambda: memory("zen4/"),
+    "avx2/memory": lambda: memory("avx2/"),
     "memory": memory,
 }
 

@@ -17,11 +17,18 @@ from torch import nn
 from residua.data.resampling import resampled
 from residua.optim.one_pass import SGD, AdamW
 from residua.training.kernels.norm_relu import norm_relu
-from residua.training.processor import keep_memory
+from residua.training.processor import has_bfloat16, keep_memory
 
 LAST: Final = torch.channels_last
 NORMS: Final = ((128, 16, 32), (128, 32, 16), (128, 64, 8), (16, 256, 32), (16, 512, 16))
-CONVOLUTIONS: Final = ((128, 16, 32, 16, 3), (16, 64, 32, 64, 3), (16, 256, 32, 64, 1), (8, 64, 128, 16, 3))
+CONVOLUTIONS: Final = (
+    (128, 16, 32, 16, 3),
+    (16, 64, 32, 64, 3),
+    (16, 256, 32, 64, 1),
+    (16, 512, 4, 512, 3),
+    (16, 2048, 4, 512, 1),
+    (8, 64, 128, 16, 3),
+)
 PICTURES: Final = ((375, 500, 224, 224), (1500, 2000, 448, 597))
 
 
@@ -82,11 +89,14 @@ def pictures() -> None:
         print(f"{width} × {height} to {wide} × {high}: {ours:.2f} ms, Pillow {theirs:.2f}")
 
 
-def convolutions() -> None:
-    """Print the rate of a convolution in float32: forward, and the gradient of its weights."""
+def convolutions(dtype: torch.dtype) -> None:
+    """Print the rate of a convolution: forward, and the gradient of its weights."""
     for batch, carried, side, learned, kernel in CONVOLUTIONS:
-        x, weight = random(batch, carried, side, side), random(learned, carried, kernel, kernel)
-        gradient, pad = random(batch, learned, side, side), kernel // 2
+        x, weight = (
+            random(*shape).to(dtype)
+            for shape in ((batch, carried, side, side), (learned, carried, kernel, kernel))
+        )
+        gradient, pad = random(batch, learned, side, side).to(dtype), kernel // 2
         rest = (None, [1, 1], [pad, pad], [1, 1], False, [0, 0], 1, [False, True, False])
         work = 2e-6 * batch * side**2 * carried * learned * kernel**2
         forward = milliseconds(lambda x=x, w=weight, pad=pad: torch.conv2d(x, w, None, 1, pad))
@@ -94,7 +104,7 @@ def convolutions() -> None:
             lambda g=gradient, x=x, w=weight, rest=rest: torch.ops.aten.convolution_backward(g, x, w, *rest)
         )
         print(
-            f"convolution, {batch} × {carried} × {side} to {learned}, {kernel} × {kernel}: "
+            f"convolution in {dtype}, {batch} × {carried} × {side} to {learned}, {kernel} × {kernel}: "
             f"{work / forward:.0f} GFLOP/s, weights {work / back:.0f}"
         )
 
@@ -105,4 +115,6 @@ if __name__ == "__main__":
     norms()
     optimisers()
     pictures()
-    convolutions()
+    convolutions(torch.float32)
+    if has_bfloat16(torch.device("cpu")):
+        convolutions(torch.bfloat16)
