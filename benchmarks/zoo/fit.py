@@ -37,7 +37,14 @@ def weights(trainings: list[Training], *, probed: bool) -> tuple[dict[str, float
     columns, names = table(trainings, probed=probed)
     labels = [one.learned for one in trainings]
     model = make_pipeline(
-        StandardScaler(), LogisticRegressionCV(Cs=np.logspace(-3, 2, 16), cv=5, scoring="neg_log_loss")
+        StandardScaler(),
+        LogisticRegressionCV(
+            Cs=np.logspace(-3, 2, 16),
+            cv=5,
+            scoring="neg_log_loss",
+            l1_ratios=(0,),
+            use_legacy_attributes=False,
+        ),
     )
     model.fit(columns, labels)
     scale, regression = model[0], model[1]

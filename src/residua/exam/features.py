@@ -10,8 +10,10 @@ from residua.look import Coherence
 
 WORST = 12.0
 """Decades: what is beyond says no more."""
-NOTHING = 4.0
-"""Decades: a step that takes less than this off the loss takes nothing off."""
+NOTHING = 3.0
+"""Decades: answers that save less than this of the loss save nothing."""
+LITTLE = 2.0
+"""Decades: the same where they are rescaled, since a few samples are told apart by chance."""
 PASSED = 0.5
 """Share of the weighted layers that the shortest way leaves out, from which on shortcuts go past most of them."""
 
@@ -27,13 +29,15 @@ class Features:
             the scale of the weights.
         coherence: of the gradient over all weights with itself after a small step.
         tensor_coherence: the mean of that of each weight alone.
-        first_step: the largest share of the loss that one step takes off, in decades below all of it.
+        first_step: what answers save after one step, in decades below all of the loss.
+        rescaled_step: what they would save at the best scale.
     """
 
     pull_range: float
     coherence: float
     tensor_coherence: float
     first_step: float
+    rescaled_step: float
 
 
 def features(seen: Observation) -> Features:
@@ -42,7 +46,8 @@ def features(seen: Observation) -> Features:
         pull_range=decades([layer.pull for layer in seen.weighted if layer.pull is not None]),
         coherence=finite(seen.coherence.cosine) if seen.coherence else 0.0,
         tensor_coherence=by_tensor(seen.coherence),
-        first_step=-math.log10(max(seen.first_step, 10**-NOTHING)),
+        first_step=-math.log10(max(seen.first_step.saves, 10**-NOTHING)),
+        rescaled_step=-math.log10(max(seen.first_step.could_save, 10**-LITTLE)),
     )
 
 

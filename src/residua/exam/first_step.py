@@ -1,34 +1,33 @@
-"""How much of the loss one step takes off: what the gradient promises, asked of the loss itself."""
+"""How much one step learns: what the gradient promises, asked of the loss itself."""
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from residua.exam.trial import blinded, learned
-from residua.look import Examples, Loss, untouched
+from residua.exam.observation import FirstStep
+from residua.exam.trial import blinded, over_samples
+from residua.look import Examples, Loss, each, untouched
 from residua.look.gradients import norm
 
-LENGTHS: Final = (0.003, 0.03)
+LENGTHS: Final = (0.01, 0.1)
 """Of the norm of the weights: a usual step, and a large one."""
 SMALLEST: Final = 1e-3
 """Root mean square that weights are taken for at the least, so that those that begin at zero move too."""
+SCALES: Final = tuple(10 ** (half / 2) for half in range(-4, 3))
+"""From a hundredth to ten times: how far apart the answers of a step may be drawn or pushed."""
 
 Weights = Mapping[str, Tensor]
 
 
 def first_step(
-    model: nn.Module,
-    examples: Examples,
-    *,
-    loss: Loss,
-    gradients: Mapping[str, Tensor | None],
-    before: tuple[float, float],
-) -> float:
-    """Return the largest share of the loss that one step takes off by looking at the inputs; 0 if none does.
+    model: nn.Module, examples: Examples, *, loss: Loss, gradients: Mapping[str, Tensor | None]
+) -> FirstStep:
+    """Return how much the best of a few steps learns; nothing where there is no gradient.
 
     Two kinds of steps are tried, each at two lengths: down the gradient, as SGD begins, and down its signs, as AdamW
     begins. Only forward passes are made, on the examples that the gradients are from.
@@ -38,28 +37,27 @@ def first_step(
         examples: inputs and targets.
         loss: from outputs and targets to one number.
         gradients: of the loss, by the names of the parameters.
-        before: the loss as it is, and that of an answer that looks at nothing; `losses` gives both.
 
     >>> _ = torch.manual_seed(0)
     >>> model, examples = nn.Linear(2, 2, bias=False), (torch.eye(2), torch.arange(2))
     >>> loss = nn.functional.cross_entropy
-    >>> _ = nn.init.constant_(model.weight, 0.1)
+    >>> _ = nn.init.constant_(model.weight, -0.1)
     >>> (slope,) = torch.autograd.grad(loss(model(examples[0]), examples[1]), [model.weight])
-    >>> gradients, before = {"weight": slope}, losses(model, examples, loss)
-    >>> 0 < first_step(model, examples, loss=loss, gradients=gradients, before=before) < 0.1
+    >>> found = first_step(model, examples, loss=loss, gradients={"weight": slope})
+    >>> 0 < found.saves < 0.1 < found.could_save
     True
     """
     weights = {name: p.detach() for name, p in model.named_parameters() if p.is_floating_point()}
     slopes = {
         name: slope for name in weights if (slope := gradients[name]) is not None and slope.isfinite().all()
     }
-    if not slopes:
-        return 0.0
-    best = 0.0
-    for moved in steps(weights, slopes):
-        after = losses(model, examples, loss, weights=moved)
-        if math.isfinite(after[0]):
-            best = max(best, learned(*zip(before, after, strict=True)))
+    best = FirstStep(saves=0.0, could_save=0.0)
+    for moved in steps(weights, slopes) if slopes else ():
+        with untouched(model), torch.no_grad():
+            found = saved(functional_call(model, dict(moved), (examples[0],)), examples[1], loss)
+        best = FirstStep(
+            saves=max(best.saves, found.saves), could_save=max(best.could_save, found.could_save)
+        )
     return best
 
 
@@ -77,19 +75,55 @@ def steps(weights: Weights, slopes: Weights) -> Iterator[Weights]:
             yield {**weights, **{name: weights[name] - length * along for name, along in direction.items()}}
 
 
-def losses(
-    model: nn.Module, examples: Examples, loss: Loss, *, weights: Weights | None = None
-) -> tuple[float, float]:
-    """Return the loss of a model, with other weights if given, and the least of an answer that looks at nothing.
+def saved(outputs: Any, targets: Tensor, loss: Loss) -> FirstStep:
+    """Return the share of the loss of an answer that looks at nothing that answers save, as they are and at best.
 
-    >>> model = nn.Linear(2, 2, bias=False)
-    >>> examples, loss = (torch.eye(2), torch.tensor([0, 1])), nn.functional.cross_entropy
-    >>> looking, blind = losses(model, examples, loss, weights={"weight": 4 * torch.eye(2)})
-    >>> f"{looking:.3f} {blind:.3f}"
-    '0.018 0.693'
+    At best they are held against their own mean alone: where that lies is soon learned too.
+
+    >>> outputs, targets = torch.tensor([[0.01, -0.01], [-0.01, 0.01]]), torch.arange(2)
+    >>> found = saved(outputs, targets, nn.functional.cross_entropy)
+    >>> f"{found.saves:.4f} {found.could_save:.4f}"
+    '0.0144 0.1371'
     """
-    inputs, targets = examples
-    with untouched(model), torch.no_grad():
-        outputs = functional_call(model, dict(weights or {}), (inputs,))
-        value = loss(outputs, targets).item()
-        return value, min(loss(same, targets).item() for same in blinded(outputs))
+    blind = [loss(same, targets).item() for same in blinded(outputs)]
+    scales = [scale for scale in SCALES if scale <= 1 or not probabilities(outputs)]
+    answers = (each(outputs, partial(rescaled, scale=scale)) for scale in scales)
+    return FirstStep(
+        saves=share(min(blind), loss(outputs, targets).item()),
+        could_save=max(share(blind[0], loss(answer, targets).item()) for answer in answers),
+    )
+
+
+def share(blind: float, value: float) -> float:
+    """Return what share of a loss another is below it; 0 for none and for what is no number.
+
+    >>> share(2.0, 1.5), share(2.0, 3.0), share(2.0, math.nan)
+    (0.25, 0.0, 0.0)
+    """
+    return max(0.0, (blind - value) / blind) if blind > 0 and math.isfinite(value) else 0.0
+
+
+def rescaled(outputs: Tensor, *, scale: float) -> Tensor:
+    """Return outputs that lie so many times as far from their mean over the samples and places.
+
+    >>> rescaled(torch.tensor([[1.0, 2.0], [3.0, 2.0]]), scale=10).tolist()
+    [[-8.0, 2.0], [12.0, 2.0]]
+    """
+    mean = over_samples(outputs)
+    return mean + scale * (outputs - mean)
+
+
+def probabilities(outputs: Any) -> bool:
+    """Return whether all outputs lie in 0 to 1, where a loss may want them to stay.
+
+    >>> probabilities(torch.tensor([0.5])), probabilities({"out": torch.tensor([0.5, -0.1])})
+    (True, False)
+    """
+    beyond: list[bool] = []
+
+    def note(values: Tensor) -> Tensor:
+        beyond.append(bool(((values < 0) | (values > 1)).any()))
+        return values
+
+    each(outputs, note)
+    return not any(beyond)

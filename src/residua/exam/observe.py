@@ -13,8 +13,8 @@ from torch.nn.modules.conv import _ConvNd
 from residua.exam.asking import ask, describe_inputs, describe_targets
 from residua.exam.calling import forward, refuse_batch, refuse_loss
 from residua.exam.few import few
-from residua.exam.first_step import first_step, losses
-from residua.exam.observation import Layer, Norm, Observation, Optimisation, Outputs, Weight
+from residua.exam.first_step import first_step
+from residua.exam.observation import FirstStep, Layer, Norm, Observation, Optimisation, Outputs, Weight
 from residua.exam.waking import woken
 from residua.exam.wiring import wiring
 from residua.look import (
@@ -98,24 +98,25 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward
 
 def followed(
     model: nn.Module, examples: Examples, loss: Loss, back: Backward
-) -> tuple[Coherence | None, float]:
-    """Return whether the gradient survives a small step, and what share of the loss a usual one takes off.
+) -> tuple[Coherence | None, FirstStep]:
+    """Return whether the gradient survives a small step, and how much a usual one learns.
 
-    None and 0 where there is no gradient to follow. The small step would take `SHARE` off the loss if the gradient
-    stayed as it is: one measure for networks of all depths and sizes, where a step of one length is tiny to one and a
-    leap to another.
+    None and nothing where there is no gradient to follow. The small step would take `SHARE` off the loss if the
+    gradient stayed as it is: one measure for networks of all depths and sizes, where a step of one length is tiny to
+    one and a leap to another.
     """
     found = [gradient for gradient in back.gradients.values() if gradient is not None and gradient.any()]
     if not found:
-        return None, 0.0
-    before = losses(model, examples, loss)
-    weights = norm(p.detach() for p in model.parameters() if p.is_floating_point())
-    slope = norm(found) * weights
-    length = SHARE * abs(before[0]) / slope if slope else LONGEST
+        return None, FirstStep(saves=0.0, could_save=0.0)
+    inputs, targets = examples
+    with untouched(model), torch.no_grad():
+        value = loss(model(inputs), targets).item()
+    slope = norm(found) * norm(p.detach() for p in model.parameters() if p.is_floating_point())
+    length = SHARE * abs(value) / slope if slope else LONGEST
     step = min(LONGEST, max(SHORTEST, length)) if math.isfinite(length) else SHORTEST
     return (
         coherence(model, examples, loss=loss, step=step, known=back.gradients),
-        first_step(model, examples, loss=loss, gradients=back.gradients, before=before),
+        first_step(model, examples, loss=loss, gradients=back.gradients),
     )
 
 
