@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from residua.exam import diagnose
+from residua.training.processor import keep_memory
 from residua.training.subject import open_subject
 
 CASES: tuple[tuple[str, tuple[int, int, int], Literal["still", "probe"]], ...] = (
@@ -21,6 +22,7 @@ CASES: tuple[tuple[str, tuple[int, int, int], Literal["still", "probe"]], ...] =
 
 def main() -> None:
     """Print a line a case."""
+    keep_memory()  # as `residua examine` does
     print(f"{torch.get_num_threads()} threads")
     for name, shape, depth in CASES:
         subject = open_subject(name, shape=shape, classes=10)

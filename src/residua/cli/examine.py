@@ -15,6 +15,7 @@ from residua.exam import examine as look
 from residua.exam.verdict import USUAL
 from residua.files import write_text
 from residua.report import examination_page
+from residua.training.processor import keep_memory
 from residua.training.subject import open_subject
 
 COLOURS = {"trains": "green", "slow": "yellow", "does not train": "red"}
@@ -54,6 +55,7 @@ def examine(
         raise BadInput(
             f"--steps {steps}: a training takes at least one step; {USUAL} are usual for a first one"
         )
+    keep_memory()
     subject = open_subject(target, data=data, shape=shape_of(input), classes=classes, device=device)
     depth: Depth = "still" if still else "probe"
     asked = steps or subject.steps or USUAL

@@ -40,6 +40,8 @@ ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.S
 """Beyond these values the slope is under 6 % (tanh) or 12 % of the largest (sigmoid)."""
 SHARE = 0.01
 """Of the loss, what the step takes that asks whether the gradient still holds after it."""
+WIRED = 5
+"""Samples that show how a network is wired: as many as are seldom the size of anything else."""
 SHORTEST, LONGEST = 1e-6, 0.03
 """Of the norm of all weights: a shorter step is lost in rounding, a longer one is none within a neighbourhood."""
 
@@ -81,7 +83,7 @@ def observe(
         layers=layers(awake, parts, back),
         weights=weights(model, back, optimizer),
         norms=norms(model, parts),
-        wiring=wiring(model, chosen[0]),
+        wiring=wiring(model, chosen[0][:WIRED]),
         coherence=coherent,
         first_step=taken,
         optimisation=None if optimizer is None else optimisation(model, optimizer),
@@ -93,7 +95,7 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward
     try:
         return backward(model, examples, loss=loss)
     except (RuntimeError, ValueError, IndexError):
-        return Backward((), dict.fromkeys(name for name, _ in model.named_parameters()))
+        return Backward((), dict.fromkeys(name for name, _ in model.named_parameters()), math.nan)
 
 
 def followed(
@@ -108,11 +110,8 @@ def followed(
     found = [gradient for gradient in back.gradients.values() if gradient is not None and gradient.any()]
     if not found:
         return None, FirstStep(saves=0.0, could_save=0.0)
-    inputs, targets = examples
-    with untouched(model), torch.no_grad():
-        value = loss(model(inputs), targets).item()
     slope = norm(found) * norm(p.detach() for p in model.parameters() if p.is_floating_point())
-    length = SHARE * abs(value) / slope if slope else LONGEST
+    length = SHARE * abs(back.loss) / slope if slope else LONGEST
     step = min(LONGEST, max(SHORTEST, length)) if math.isfinite(length) else SHORTEST
     return (
         coherence(model, examples, loss=loss, step=step, known=back.gradients),

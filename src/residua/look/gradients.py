@@ -73,10 +73,12 @@ class Backward:
     Attributes:
         rows: of the parts, in the order of the run.
         gradients: of each floating parameter by its name, frozen or not; None for one that the loss does not reach.
+        loss: of the pass.
     """
 
     rows: tuple[GradientRow, ...]
     gradients: dict[str, Tensor | None]
+    loss: float
 
 
 def backward(
@@ -120,7 +122,8 @@ def backward(
             gradient_row(position, name, module, seen[0])
             for position, (name, module, seen) in enumerate(entry for entry in reached if entry[2])
         )
-        return Backward(rows, {n: p.grad for n, p in model.named_parameters() if p.is_floating_point()})
+        gradients = {name: p.grad for name, p in model.named_parameters() if p.is_floating_point()}
+        return Backward(rows, gradients, value.item())
 
 
 def gradient_row(position: int, name: str, module: nn.Module, gradient: Tensor) -> GradientRow:
