@@ -10,10 +10,10 @@ from residua.look import Coherence
 
 WORST = 12.0
 """Decades: what is beyond says no more."""
-NOTHING = 3.0
-"""Decades: answers that save less than this of the loss save nothing."""
+NOTHING = 2.5
+"""Decades: what saves less than this of the loss saves nothing; a few samples are told apart by chance."""
 LITTLE = 2.0
-"""Decades: the same where they are rescaled, since a few samples are told apart by chance."""
+"""Decades: the same for answers as they are."""
 PASSED = 0.5
 """Share of the weighted layers that the shortest way leaves out, from which on shortcuts go past most of them."""
 
@@ -30,14 +30,14 @@ class Features:
         coherence: of the gradient over all weights with itself after a small step.
         tensor_coherence: the mean of that of each weight alone.
         first_step: what answers save after one step, in decades below all of the loss.
-        rescaled_step: what they would save at the best scale.
+        level_step: what they could save.
     """
 
     pull_range: float
     coherence: float
     tensor_coherence: float
     first_step: float
-    rescaled_step: float
+    level_step: float
 
 
 def features(seen: Observation) -> Features:
@@ -46,8 +46,8 @@ def features(seen: Observation) -> Features:
         pull_range=decades([layer.pull for layer in seen.weighted if layer.pull is not None]),
         coherence=finite(seen.coherence.cosine) if seen.coherence else 0.0,
         tensor_coherence=by_tensor(seen.coherence),
-        first_step=-math.log10(max(seen.first_step.saves, 10**-NOTHING)),
-        rescaled_step=-math.log10(max(seen.first_step.could_save, 10**-LITTLE)),
+        first_step=-math.log10(max(seen.first_step.saves, 10**-LITTLE)),
+        level_step=-math.log10(max(seen.first_step.could_save, 10**-NOTHING)),
     )
 
 

@@ -1,129 +1,93 @@
-"""How much one step learns: what the gradient promises, asked of the loss itself."""
+"""How much one step learns by looking: what the gradient promises, asked of the loss itself.
 
-import math
-from collections.abc import Iterator, Mapping
-from functools import partial
+The first steps of a training often learn no more than how frequent each class is, and the gradient of the loss says
+little then about whether a network will tell its samples apart. So the answers are made level first (see `Level`):
+what a step saves from there on, it saves by looking.
+"""
+
+from collections.abc import Mapping
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from residua.exam.level import Level, tensors
 from residua.exam.observation import FirstStep
-from residua.exam.trial import blinded, over_samples
 from residua.look import Examples, Loss, each, untouched
-from residua.look.gradients import norm
 
 LENGTHS: Final = (0.01, 0.1)
-"""Of the norm of the weights: a usual step, and a large one."""
+"""Of the norm of each weight: a usual step, and a large one."""
 SMALLEST: Final = 1e-3
 """Root mean square that weights are taken for at the least, so that those that begin at zero move too."""
-SCALES: Final = tuple(10 ** (half / 2) for half in range(-4, 3))
-"""From a hundredth to ten times: how far apart the answers of a step may be drawn or pushed."""
-
-Weights = Mapping[str, Tensor]
 
 
-def first_step(
-    model: nn.Module, examples: Examples, *, loss: Loss, gradients: Mapping[str, Tensor | None]
-) -> FirstStep:
-    """Return how much the best of a few steps learns; nothing where there is no gradient.
+def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep:
+    """Return how much the better of two steps learns; nothing where there is no gradient.
 
-    Two kinds of steps are tried, each at two lengths: down the gradient, as SGD begins, and down its signs, as AdamW
-    begins. Only forward passes are made, on the examples that the gradients are from.
+    The steps go down the signs of the gradient, as AdamW begins, so each layer moves by the same share of its weights
+    however uneven the gradient is. But for the gradient only forward passes are made.
 
     Args:
         model: any module, in the mode that it is in; it is left as it was.
         examples: inputs and targets.
         loss: from outputs and targets to one number.
-        gradients: of the loss, by the names of the parameters.
 
     >>> _ = torch.manual_seed(0)
-    >>> model, examples = nn.Linear(2, 2, bias=False), (torch.eye(2), torch.arange(2))
-    >>> loss = nn.functional.cross_entropy
-    >>> _ = nn.init.constant_(model.weight, -0.1)
-    >>> (slope,) = torch.autograd.grad(loss(model(examples[0]), examples[1]), [model.weight])
-    >>> found = first_step(model, examples, loss=loss, gradients={"weight": slope})
-    >>> 0 < found.saves < 0.1 < found.could_save
+    >>> model, loss = nn.Linear(2, 2), nn.functional.cross_entropy
+    >>> found = first_step(model, (torch.eye(2), torch.arange(2)), loss=loss)
+    >>> 0 == found.saves < found.could_save < 1
     True
+    >>> first_step(model, (torch.ones(2, 2), torch.arange(2)), loss=loss)
+    FirstStep(saves=0.0, could_save=0.0)
     """
-    weights = {name: p.detach() for name, p in model.named_parameters() if p.is_floating_point()}
-    slopes = {
-        name: slope for name in weights if (slope := gradients[name]) is not None and slope.isfinite().all()
-    }
+    inputs, targets = examples
+    weights = {name: p for name, p in model.named_parameters() if p.is_floating_point()}
+    with untouched(model), torch.enable_grad():
+        before = model(inputs)
+        level = Level(before, targets, loss)
+        slopes = slopes_of(loss(level.answers(before), targets), weights)
     best = FirstStep(saves=0.0, could_save=0.0)
-    for moved in steps(weights, slopes) if slopes else ():
+    for length in LENGTHS if slopes else ():
+        moved = {name: stepped(weights[name].detach(), slope, length) for name, slope in slopes.items()}
         with untouched(model), torch.no_grad():
-            found = saved(functional_call(model, dict(moved), (examples[0],)), examples[1], loss)
+            after = functional_call(model, moved, (inputs,))
         best = FirstStep(
-            saves=max(best.saves, found.saves), could_save=max(best.could_save, found.could_save)
+            saves=max(best.saves, level.saved(after)),
+            could_save=max(best.could_save, *map(level.could_be_saved, (after, difference(after, before)))),
         )
     return best
 
 
-def steps(weights: Weights, slopes: Weights) -> Iterator[Weights]:
-    """Walk the weights after each kind of step of each length."""
-    slope = norm(slopes.values())
-    scale = norm(weights.values()) / slope if slope else 0.0
-    down = {name: scale * values for name, values in slopes.items()}
-    signs = {
-        name: values.sign() * weights[name].square().mean().sqrt().clamp_min(SMALLEST)
-        for name, values in slopes.items()
+def slopes_of(value: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the gradient of a value with respect to each weight that has one in numbers."""
+    if not value.requires_grad:
+        return {}
+    found = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
+    return {
+        name: slope
+        for name, slope in zip(weights, found, strict=True)
+        if slope is not None and slope.isfinite().all()
     }
-    for direction in (down, signs):
-        for length in LENGTHS:
-            yield {**weights, **{name: weights[name] - length * along for name, along in direction.items()}}
 
 
-def saved(outputs: Any, targets: Tensor, loss: Loss) -> FirstStep:
-    """Return the share of the loss of an answer that looks at nothing that answers save, as they are and at best.
+def stepped(weight: Tensor, slope: Tensor, length: float) -> Tensor:
+    """Return a weight after a step down the signs of its slope.
 
-    At best they are held against their own mean alone: where that lies is soon learned too.
-
-    >>> outputs, targets = torch.tensor([[0.01, -0.01], [-0.01, 0.01]]), torch.arange(2)
-    >>> found = saved(outputs, targets, nn.functional.cross_entropy)
-    >>> f"{found.saves:.4f} {found.could_save:.4f}"
-    '0.0144 0.1371'
+    >>> stepped(torch.tensor([1.0, -1.0]), torch.tensor([5.0, 0.0]), 0.1)
+    tensor([ 0.9000, -1.0000])
     """
-    blind = [loss(same, targets).item() for same in blinded(outputs)]
-    scales = [scale for scale in SCALES if scale <= 1 or not probabilities(outputs)]
-    answers = (each(outputs, partial(rescaled, scale=scale)) for scale in scales)
-    return FirstStep(
-        saves=share(min(blind), loss(outputs, targets).item()),
-        could_save=max(share(blind[0], loss(answer, targets).item()) for answer in answers),
-    )
+    size = weight.square().mean().sqrt().clamp_min(SMALLEST)
+    return weight - length * size * slope.sign()
 
 
-def share(blind: float, value: float) -> float:
-    """Return what share of a loss another is below it; 0 for none and for what is no number.
+def difference(after: Any, before: Any) -> Any:
+    """Return what has changed in answers, in the form in which they are given.
 
-    >>> share(2.0, 1.5), share(2.0, 3.0), share(2.0, math.nan)
-    (0.25, 0.0, 0.0)
+    A network whose first answers are far apart has to forget them, which takes time and is no sign against it.
+
+    >>> difference({"out": torch.tensor([3.0])}, {"out": torch.tensor([1.0])})
+    {'out': tensor([2.])}
     """
-    return max(0.0, (blind - value) / blind) if blind > 0 and math.isfinite(value) else 0.0
-
-
-def rescaled(outputs: Tensor, *, scale: float) -> Tensor:
-    """Return outputs that lie so many times as far from their mean over the samples and places.
-
-    >>> rescaled(torch.tensor([[1.0, 2.0], [3.0, 2.0]]), scale=10).tolist()
-    [[-8.0, 2.0], [12.0, 2.0]]
-    """
-    mean = over_samples(outputs)
-    return mean + scale * (outputs - mean)
-
-
-def probabilities(outputs: Any) -> bool:
-    """Return whether all outputs lie in 0 to 1, where a loss may want them to stay.
-
-    >>> probabilities(torch.tensor([0.5])), probabilities({"out": torch.tensor([0.5, -0.1])})
-    (True, False)
-    """
-    beyond: list[bool] = []
-
-    def note(values: Tensor) -> Tensor:
-        beyond.append(bool(((values < 0) | (values > 1)).any()))
-        return values
-
-    each(outputs, note)
-    return not any(beyond)
+    left = iter(list(tensors(before)))
+    return each(after, lambda values: values - next(left).detach())

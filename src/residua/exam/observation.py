@@ -254,12 +254,13 @@ class Optimisation:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStep:
-    """How much one step learns, the best of a few.
+    """How much one step learns by looking, the better of two.
 
     Attributes:
-        saves: of the loss of an answer that looks at nothing, the share that the answers after the step save.
-        could_save: of the loss of their own mean, the share that they would save if they lay nearer together or, up to
-            ten times, further apart: how sure answers are is soon learned.
+        saves: of the loss of the best answer that looks at nothing, the share that the answers after the step save.
+        could_save: the share that these, or what has changed in them, would save if their mean were that best answer
+            and they lay nearer together or further apart: where answers lie and how sure they are is soon learned.
+            Further apart counts less.
     """
 
     saves: float

@@ -115,7 +115,7 @@ def followed(
     step = min(LONGEST, max(SHORTEST, length)) if math.isfinite(length) else SHORTEST
     return (
         coherence(model, examples, loss=loss, step=step, known=back.gradients),
-        first_step(model, examples, loss=loss, gradients=back.gradients),
+        first_step(model, examples, loss=loss),
     )
 
 

@@ -23,14 +23,14 @@ STILL: Final[Mapping[str, float]] = {
     "pull_range": -0.4413,
     "coherence": 2.853,
     "first_step": -0.9433,
-    "rescaled_step": -1.6,
+    "level_step": -1.6,
     "planned": 3.075,
 }
 PROBED: Final[Mapping[str, float]] = {
     INTERCEPT: -3.71,
     "pull_range": -0.3109,
     "coherence": 2.586,
-    "first_step": -1.08,
+    "level_step": -1.08,
     "planned": 4.637,
     "pace": -3.197,
 }
