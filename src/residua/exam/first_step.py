@@ -26,7 +26,7 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
     """Return how much the better of two steps learns; nothing where there is no gradient.
 
     The steps go down the signs of the gradient, as AdamW begins, so each layer moves by the same share of its weights
-    however uneven the gradient is. But for the gradient only forward passes are made.
+    however uneven the gradient is; what is frozen stays. But for the gradient only forward passes are made.
 
     Args:
         model: any module, in the mode that it is in; it is left as it was.
@@ -42,7 +42,7 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
     FirstStep(saves=0.0, could_save=0.0)
     """
     inputs, targets = examples
-    weights = {name: p for name, p in model.named_parameters() if p.is_floating_point()}
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad and p.is_floating_point()}
     with untouched(model), torch.enable_grad():
         before = model(inputs)
         level = Level(before, targets, loss)
@@ -61,7 +61,7 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
 
 def slopes_of(value: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the gradient of a value with respect to each weight that has one in numbers."""
-    if not value.requires_grad:
+    if not weights or not value.requires_grad:
         return {}
     found = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
     return {

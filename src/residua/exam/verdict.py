@@ -19,20 +19,20 @@ Verdict = Literal["trains", "slow", "does not train"]
 
 INTERCEPT: Final = "intercept"
 STILL: Final[Mapping[str, float]] = {
-    INTERCEPT: -2.772,
-    "pull_range": -0.4413,
-    "coherence": 2.853,
-    "first_step": -0.9433,
-    "level_step": -1.6,
-    "planned": 3.075,
+    INTERCEPT: -1.225,
+    "pull_range": -0.297,
+    "coherence": 1.821,
+    "first_step": -1.314,
+    "level_step": -2.493,
+    "planned": 3.472,
 }
 PROBED: Final[Mapping[str, float]] = {
-    INTERCEPT: -3.71,
-    "pull_range": -0.3109,
-    "coherence": 2.586,
-    "level_step": -1.08,
-    "planned": 4.637,
-    "pace": -3.197,
+    INTERCEPT: -4.39,
+    "pull_range": -0.1911,
+    "coherence": 1.457,
+    "level_step": -1.712,
+    "planned": 5.196,
+    "pace": -2.992,
 }
 USUAL: Final = 1000
 """Steps of a training of which nothing is said."""
