@@ -144,10 +144,11 @@ def labelled(data: str, size: int | None) -> tuple[Examples, str, int]:
 def noise(
     shape: tuple[int, int, int] | None, classes: int, name: str, *, masks: bool = False
 ) -> tuple[Examples, str]:
-    """Return noise with the statistics of images, and labels drawn by lot.
+    """Return noise with the statistics of images, and labels drawn by lot, or masks of how bright the pixels are.
 
     Its power falls with the square of the frequency, as that of natural images does (Field 1987), so that
-    neighbouring pixels are alike; mean 0 and deviation 1.
+    neighbouring pixels are alike; mean 0 and deviation 1. Labels by lot can be learned by heart; masks by lot, which
+    follow nothing, no network learns.
 
     Raises:
         BadInput: nobody has said what shape the inputs have.
@@ -159,12 +160,22 @@ def noise(
     generator = torch.Generator().manual_seed(0)
     count = INVENTED if max(shape[1:]) <= 64 else INVENTED // 4
     inputs = coloured(count, shape, generator)
-    size = (count, *shape[1:]) if masks else (count,)
-    labels = torch.randint(classes, size, generator=generator)
-    return (
-        inputs,
-        labels,
-    ), f"noise with the statistics of images, {count} samples of {' × '.join(map(str, shape))}"
+    targets = brightness(inputs, classes) if masks else torch.randint(classes, (count,), generator=generator)
+    words = f"noise with the statistics of images, {count} samples of {' × '.join(map(str, shape))}"
+    return (inputs, targets), words
+
+
+def brightness(inputs: Tensor, classes: int) -> Tensor:
+    """Return masks of how bright each pixel is, in so many classes of equal size.
+
+    >>> brightness(torch.tensor([[[[0.0, 5.0], [6.0, -1.0]]]]), 2)
+    tensor([[[0, 1],
+             [1, 0]]])
+    """
+    values = inputs.mean(1)
+    ordered = values.flatten().sort().values
+    bounds = ordered[[len(ordered) * place // classes for place in range(1, classes)]]
+    return torch.bucketize(values, bounds, right=True)
 
 
 def coloured(count: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
