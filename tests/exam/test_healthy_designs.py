@@ -1,10 +1,12 @@
 """Designs of others: a mean over many places, shortcuts past long blocks, and a norm with its activation inside."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
-from residua.exam import diagnose, observe
+from residua.exam import Depth, diagnose, observe
 from residua.exam.features import shortened
 from residua.look import Examples
 from residua.parts import Concat, Sum
@@ -44,10 +46,10 @@ def test_a_gradient_that_moves_no_weights_has_vanished_on_large_pictures_too() -
     torch.manual_seed(0)
     parts = [layer for _ in range(10) for layer in (nn.Conv2d(8, 8, 3, padding=1), nn.Sigmoid())]
     model = nn.Sequential(nn.Conv2d(3, 8, 1), *parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
-    found = diagnose(model, large_pictures(96), depth="still")
-    assert "gradient vanishes" in {cause.name for cause in found.causes}
-    assert found.verdict != "trains"
-    assert diagnose(model, large_pictures(96), depth="probe").verdict == "does not train"
+    for depth in get_args(Depth):
+        found = diagnose(model, large_pictures(96), depth=depth)
+        assert "gradient vanishes" in {cause.name for cause in found.causes}
+        assert found.verdict != "trains"
 
 
 def long_block(width: int) -> nn.Sequential:
