@@ -1,0 +1,28 @@
+"""Noise to examine a network with: labels by lot, masks that follow the picture."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from residua.exam import diagnose
+from residua.training.subject import open_subject
+
+
+def test_masks_of_noise_follow_its_brightness_and_a_u_net_can_learn_them() -> None:
+    subject = open_subject("unet_slim", shape=(1, 16, 16), classes=3)
+    inputs, masks = subject.batch
+    shares = torch.bincount(masks.flatten()) / masks.numel()
+    assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=1e-3)
+    darkest = [inputs[:, 0][masks == place].min() for place in range(3)]
+    brightest = [inputs[:, 0][masks == place].max() for place in range(3)]
+    assert all(below <= above for below, above in zip(brightest, darkest[1:], strict=False))
+    found = diagnose(subject.model, subject.batch, loss=subject.loss, depth="still")
+    assert (found.verdict, found.causes) == ("trains", ())
+
+
+def test_labels_of_noise_are_drawn_by_lot_always_in_the_same_way() -> None:
+    def labels() -> Tensor:
+        return open_subject("resnet20_cifar", shape=(3, 8, 8), classes=5).batch[1]
+
+    assert labels().unique().tolist() == [0, 1, 2, 3, 4]
+    assert torch.equal(labels(), labels())
