@@ -85,9 +85,10 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
     found = features(seen)
     ruled = [cause for rule in RULES for cause in rule(seen)]
-    likely = probability(found, probed, ruled, steps=steps)
+    stuck = tuple(nowhere(probed))
+    likely = probability(found, probed, [*ruled, *stuck], steps=steps)
     # A rate at which a network trains is neither too high nor too low, whatever another one does.
-    named = ranked(ruled if likely >= LIKELY else [*ruled, *rates(probed), *nowhere(probed)])
+    named = ranked(ruled if likely >= LIKELY else [*ruled, *rates(probed), *stuck])
     if probed and likely >= REFUTES:
         named = [replace(cause, harm=0.0) if cause.symptom else cause for cause in named]
     return Diagnosis(

@@ -66,8 +66,14 @@ def probability(
 
 
 def left(causes: Iterable[Cause]) -> float:
-    """Return what the harm of causes leaves of a probability; a symptom shows in what is weighed, and takes no more."""
-    return math.prod(1 - cause.harm for cause in causes if not cause.symptom)
+    """Return what the harm of causes leaves of a probability; a symptom shows in what is weighed, and takes no more.
+
+    But for one: the pace is that of the best way, which may be one of few steps, and does not say that the longest of
+    them led nowhere.
+    """
+    known = list(causes)
+    harmed = math.prod(1 - cause.harm for cause in known if not cause.symptom)
+    return harmed * (LOST if any(cause.name == LEADS_NOWHERE for cause in known) else 1)
 
 
 def planned(steps: int) -> float:
@@ -98,6 +104,9 @@ def verdict(likely: float) -> Verdict:
 
 NOWHERE: Final = 0.02
 """Share of the loss below which the steps of a probe have led nowhere."""
+LEADS_NOWHERE: Final = "steps lead nowhere"
+LOST: Final = 0.25
+"""What that leaves of a probability: of 18 such networks that set the weights none learned, of 10 others three did."""
 
 
 def nowhere(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
@@ -105,7 +114,7 @@ def nowhere(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
     if probed and all(row.drop < NOWHERE for row in probed):
         tried = ", ".join(f"{row.steps} of {row.kind} at {row.lr:g}" for row in probed)
         yield Cause(
-            name="steps lead nowhere",
+            name=LEADS_NOWHERE,
             evidence=f"steps take under {100 * NOWHERE:.0f} % off the loss of one batch: {tried}",
             harm=0.5,
             symptom=True,
