@@ -1,6 +1,7 @@
 """Models that are not from one picture to one tensor: words, several heads, compiled ones, and what is refused."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -106,6 +107,46 @@ def test_words_are_no_measurements() -> None:
     found = examine(Reader(), (words, words[:, 0] % 4))
     assert found.verdict == "trains"
     assert {cause.name for cause in (*found.causes, *found.notes)} == set()
+
+
+def classified(shares: Tensor) -> Tensor:
+    return (shares > 0.5).long()
+
+
+def test_one_number_a_sample_comes_out() -> None:
+    inputs = torch.rand(64, 4, generator=torch.Generator().manual_seed(0))
+    found = examine(
+        nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0)),
+        (inputs, classified(inputs[:, 0]).float()),
+        loss=nn.functional.binary_cross_entropy_with_logits,
+    )
+    assert found.verdict == "trains"
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [
+        (torch.linspace(0, 1, 64)[:, None], partial(nn.Linear, 1)),
+        (torch.arange(64), partial(nn.Embedding, 64)),
+    ],
+    ids=["a column", "words"],
+)
+def test_one_number_a_sample_goes_in(given: Tensor, first: Callable[[int], nn.Module]) -> None:
+    torch.manual_seed(0)
+    found = examine(
+        nn.Sequential(first(8), nn.ReLU(), nn.Linear(8, 2)), (given, torch.arange(64) // 32), depth="still"
+    )
+    assert (found.verdict, found.causes) == ("trains", ())
+
+
+def test_a_loss_may_hold_weights() -> None:
+    model = nn.Linear(4, 2)
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs, targets) + 1e-3 * model.weight.square().sum()
+
+    inputs = torch.rand(64, 4, generator=torch.Generator().manual_seed(0))
+    assert examine(model, (inputs, classified(inputs[:, 0])), loss=loss, depth="still").verdict == "trains"
 
 
 def test_a_compiled_model_is_looked_at_as_the_module_it_was_made_of() -> None:

@@ -42,7 +42,8 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
 def asked(loss: Loss, given: Any, targets: Tensor) -> float:
     """Return the loss; not a number where it refuses."""
     try:
-        return float(loss(given, targets))
+        with torch.no_grad():  # a loss may hold weights too
+            return float(loss(given, targets))
     except (RuntimeError, ValueError, IndexError):
         return math.nan
 
@@ -100,7 +101,7 @@ def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
     measured = (
         finite and inputs.is_floating_point()
     )  # whole numbers may stand for words, which are near to none
-    flat = values.flatten(1)
+    flat = values.reshape(len(values), -1)
     seen = len(torch.unique(flat, dim=0)) if finite else len(flat)
     return Inputs(
         shape=tuple(inputs.shape),
@@ -110,7 +111,8 @@ def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
         least=values.min().item(),
         most=values.max().item(),
         alike=1 - seen / len(flat),
-        flat=(flat.amax(1) == flat.amin(1)).double().mean().item(),
+        # A sample that is one number has nothing within it that could differ.
+        flat=(flat.amax(1) == flat.amin(1)).double().mean().item() if flat.shape[1] > 1 else 0.0,
         numbers=inputs.is_floating_point(),
         agreement=agreement(values, targets) if measured and kind == "classes" else None,
         edges=edges(values, targets) if measured and kind == "masks" else None,
@@ -130,7 +132,7 @@ def agreement(inputs: Tensor, labels: Tensor) -> float | None:
     if count < FEWEST_LABELS or chance > 0.9:
         return None
     small = F.adaptive_avg_pool2d(inputs, min(16, *inputs.shape[-2:])) if inputs.ndim == 4 else inputs
-    features = small.flatten(1)
+    features = small.reshape(len(small), -1)
     distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
     # Two copies of one sample say nothing of the labels.
     distances = distances.masked_fill(distances < 1e-4 * distances.mean(), torch.inf)

@@ -89,5 +89,5 @@ def difference(after: Any, before: Any) -> Any:
     >>> difference({"out": torch.tensor([3.0])}, {"out": torch.tensor([1.0])})
     {'out': tensor([2.])}
     """
-    left = iter(list(tensors(before)))
+    left = iter(tensors(before))
     return each(after, lambda values: values - next(left).detach())

@@ -1,7 +1,7 @@
 """Answers held against the best one that looks at nothing, wherever their mean happens to lie."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -125,7 +125,7 @@ def centre(values: Tensor) -> Tensor:
     return mean[tuple(slice(0, 1) if place in (0, 2, 3) else slice(None) for place in range(mean.ndim))]
 
 
-def tensors(outputs: Any) -> Iterator[Tensor]:
+def tensors(outputs: Any) -> list[Tensor]:
     """Return the tensors of floating numbers in what a model gives, in their order.
 
     >>> [len(values) for values in tensors((torch.ones(1), {"more": torch.ones(2)}))]
@@ -138,7 +138,7 @@ def tensors(outputs: Any) -> Iterator[Tensor]:
         return values
 
     each(outputs, take)
-    return iter(found)
+    return found
 
 
 def probabilities(outputs: Any) -> bool:

@@ -90,7 +90,7 @@ def representation_row(
 
 def centred_products(output: Tensor) -> tuple[Tensor, float]:
     """Return the products between the samples, centred and of largest value 1, and what share they differ by."""
-    features = output.detach().flatten(1)
+    features = output.detach().reshape(len(output), -1)  # one number a sample, too
     if features.shape[1] > FEATURES:
         generator = torch.Generator().manual_seed(features.shape[1])
         drawn = torch.randint(features.shape[1], (FEATURES,), generator=generator)
