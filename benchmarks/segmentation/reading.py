@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from residua.data import Batching
 from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, load_masks, open_masks
 
 Result = TypeVar("Result")
@@ -44,9 +45,7 @@ def main() -> None:
             source.splits["train"],
             preprocess,
             augment=augment,
-            batch_size=16,
-            seed=0,
-            shuffle=True,
+            batching=Batching(size=16, shuffle=True),
             workers=0,
         )
         best = min(timed(lambda: sum(1 for _ in batches.epoch(epoch)))[1] for epoch in range(EPOCHS))  # noqa: B023

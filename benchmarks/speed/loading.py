@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks.speed.peers import declare_operators
 from benchmarks.speed.training import KEPT
 from benchmarks.speed.twins import Side, compared, keep, show
-from residua.data import Augment, Batches, Preprocess, load, open_source
+from residua.data import Augment, Batches, Batching, Preprocess, load, open_source
 from residua.training.processor import keep_memory
 
 BATCH = 64
@@ -77,9 +77,7 @@ def residua(folder: str, *, size: int, held: bool) -> Callable[[], object]:
         source.splits["train"],
         preprocess,
         augment=Augment.for_source(source, preprocess),
-        batch_size=BATCH,
-        seed=0,
-        shuffle=True,
+        batching=Batching(size=BATCH, shuffle=True),
         workers=0,
     )
     return endless(batches.epoch)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from residua.data import Augment, BadFile, Batch, Batches, Preprocess, Source, load, open_source
+from residua.data import Augment, BadFile, Batch, Batches, Batching, Preprocess, Source, load, open_source
 from residua.errors import BadData
 
 
@@ -31,9 +31,7 @@ def batches(source: Source, *, workers: int | None = None, mixup: float = 0.0) -
         source.splits["train"],
         preprocess,
         augment=augment,
-        batch_size=8,
-        seed=5,
-        shuffle=True,
+        batching=Batching(size=8, seed=5, shuffle=True),
         workers=workers,
     )
 

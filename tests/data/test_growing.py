@@ -2,7 +2,7 @@
 
 import torch
 
-from residua.data import Batches, Growing, Preprocess, open_source
+from residua.data import Batches, Batching, Growing, Preprocess, open_source
 from residua.data.growing import reduced
 
 SOURCE = open_source("digits")
@@ -13,9 +13,7 @@ def full() -> Batches:
         SOURCE.splits["train"],
         Preprocess.for_source(SOURCE),
         augment=None,
-        batch_size=128,
-        seed=3,
-        shuffle=True,
+        batching=Batching(size=128, seed=3, shuffle=True),
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from residua.data import Augment, Batches, Preprocess, Share, open_source
+from residua.data import Augment, Batches, Batching, Preprocess, Share, open_source
 from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, open_masks
 
 
@@ -18,9 +18,7 @@ def test_parts_of_pictures(size: int, mixup: float) -> None:
             source.splits["val"],
             preprocess,
             augment=Augment.for_source(source, preprocess, mixup=mixup),
-            batch_size=64,
-            seed=3,
-            shuffle=True,
+            batching=Batching(size=64, seed=3, shuffle=True),
             share=share,
         )
 
@@ -38,7 +36,12 @@ def test_parts_of_masks_some_of_them_empty() -> None:
     def batches(share: Share) -> MaskBatches:
         augment = MaskAugment.for_source(source)
         return MaskBatches(
-            split, preprocess, augment=augment, batch_size=3, seed=3, shuffle=True, workers=0, share=share
+            split,
+            preprocess,
+            augment=augment,
+            batching=Batching(size=3, seed=3, shuffle=True),
+            workers=0,
+            share=share,
         )
 
     parts = zip(*(batches(Share(rank, 4)).epoch(1) for rank in range(4)), strict=True)

@@ -3,6 +3,7 @@
 from residua.data.augment import Augment
 from residua.data.balance import unbalanced
 from residua.data.batches import Batch, Batches
+from residua.data.batching import Batching
 from residua.data.check import CheckReport, check
 from residua.data.description import Description, describe, reopen
 from residua.data.growing import Growing
@@ -27,6 +28,7 @@ __all__ = [
     "BadFile",
     "Batch",
     "Batches",
+    "Batching",
     "CheckReport",
     "Description",
     "Growing",

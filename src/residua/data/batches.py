@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from residua.data.augment import Augment
+from residua.data.batching import Batching
 from residua.data.mixing import mixed
 from residua.data.preprocess import Preprocess
 from residua.data.refusals import UnreadablePicture
@@ -40,17 +41,14 @@ class Batches:
         split: of a source.
         preprocess: of the network.
         augment: how the pictures are varied; None leaves them as they are.
-        batch_size: pictures a batch.
-        seed: of order and variation.
-        shuffle: a new order each epoch.
+        batching: how they are divided and ordered; its seed is that of their variation too.
         workers: processes that read files; by default all processors but one. In memory none is needed.
-        drop_last: leave out the last batch if it is smaller; with fewer pictures than a batch it stays.
         share: of every batch that this process takes; the parts of all processes are the batch that one would have.
 
     >>> from residua.data import open_source
     >>> source = open_source("digits")
     >>> batches = Batches(
-    ...     source.splits["val"], Preprocess.for_source(source), augment=None, batch_size=64, seed=0, shuffle=False
+    ...     source.splits["val"], Preprocess.for_source(source), augment=None, batching=Batching(size=64),
     ... )
     >>> [len(batch.targets) for batch in batches.epoch(1)]
     [64, 64, 7]
@@ -62,27 +60,20 @@ class Batches:
         preprocess: Preprocess,
         *,
         augment: Augment | None,
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
+        batching: Batching,
         workers: int | None = None,
-        drop_last: bool = False,
         share: Share = WHOLE,
     ) -> None:
         self.split = split
         self.preprocess = preprocess
         self.augment = augment
-        self.batch_size = batch_size
-        self.seed = seed
-        self.shuffle = shuffle
+        self.batching = batching
         streams = isinstance(split.pictures, FilePictures | ShardPictures)
         self.workers = default_workers(workers) if streams else 0
-        self.drop_last = drop_last and len(split) >= batch_size
         self.share = share
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.split), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        return self.batching.count(len(self.split))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Give the batches of an epoch from number `start` on.
@@ -91,7 +82,8 @@ class Batches:
             BadData: a picture cannot be read; it is named, and no other takes its place.
         """
         order, draws = self.plan(epoch)
-        rows = [order[n * self.batch_size : (n + 1) * self.batch_size] for n in range(start, len(self))]
+        size = self.batching.size
+        rows = [order[n * size : (n + 1) * size] for n in range(start, len(self))]
         # Pictures are mixed with any others of the whole batch, so then the part is taken after the mixing.
         mixes = self.augment is not None and self.augment.mixes
         if not mixes:
@@ -103,7 +95,7 @@ class Batches:
             targets = torch.from_numpy(self.split.labels[indices])
             places = torch.from_numpy(indices)
             if self.augment is not None and mixes:
-                random = np.random.default_rng((self.seed, epoch, number, 2))
+                random = np.random.default_rng((self.batching.seed, epoch, number, 2))
                 images, targets = mixed(images, targets, self.augment, len(self.split.classes), random)
                 images, targets, places = (self.share.of(whole) for whole in (images, targets, places))
             yield Batch(images, targets, places)
@@ -111,14 +103,10 @@ class Batches:
     def plan(self, epoch: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the order of the pictures in an epoch, and the numbers drawn for each picture."""
         count = len(self.split)
-        order = (
-            self.split.pictures.order(count, np.random.default_rng((self.seed, epoch, 0)))
-            if self.shuffle
-            else np.arange(count)
-        )
+        order = self.batching.order(epoch, count, self.split.pictures.order)
         if self.augment is None:
             return order, None
-        return order, self.augment.draw(count, self.seed, epoch)
+        return order, self.augment.draw(count, self.batching.seed, epoch)
 
 
 @final

@@ -26,10 +26,10 @@ class Growing:
         side: of the pictures in the early epochs, in pixels.
         epochs: of the whole training.
 
-    >>> from residua.data import Preprocess, open_source
+    >>> from residua.data import Batching, Preprocess, open_source
     >>> source = open_source("digits")
     >>> full = Batches(
-    ...     source.splits["val"], Preprocess.for_source(source), augment=None, batch_size=64, seed=0, shuffle=True
+    ...     source.splits["val"], Preprocess.for_source(source), augment=None, batching=Batching(size=64, shuffle=True),
     ... )
     >>> [next(Growing(full, side=6, epochs=3).epoch(epoch)).images.shape[-1] for epoch in (1, 2, 3)]
     [6, 6, 8]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residua.data import Picture, Preprocess, Split
+from residua.data import Batching, Picture, Preprocess, Split
 from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, MaskSplit
 from residua.data.preprocess import with_channels
 from residua.data.source import evenly
@@ -88,7 +88,7 @@ def gathered_masks(split: MaskSplit, preprocess: MaskPreprocess, most: int, *, i
     """Return cut pictures with the class of each pixel."""
     chosen = split.chosen(evenly(len(split), most))
     batches = MaskBatches(
-        chosen, preprocess, augment=MaskAugment(rare=0), batch_size=BATCH, seed=0, shuffle=False, workers=0
+        chosen, preprocess, augment=MaskAugment(rare=0), batching=Batching(size=BATCH), workers=0
     )
     found = list(batches.epoch(1))
     normalised = [batch.images.contiguous() for batch in found]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from residua.data import BadFile, Batches, Preprocess, Split
+from residua.data import BadFile, Batches, Batching, Preprocess, Split
 from residua.errors import BadInput
 from residua.files import writing
 from residua.objective import Scores, score
@@ -94,9 +94,7 @@ def evaluate_split(
     model: Model, split: Split, data: str, device: str | None = None, workers: int | None = None
 ) -> Evaluation:
     """Evaluate a model on a split that is open already."""
-    batches = Batches(
-        split, of_pictures(model), augment=None, batch_size=BATCH, seed=0, shuffle=False, workers=workers
-    )
+    batches = Batches(split, of_pictures(model), augment=None, batching=Batching(size=BATCH), workers=workers)
     where = open_device(device)
     logits, labels, indices = answers(model.network.to(where), batches, where)
     return Evaluation(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from residua.data import Batching
 from residua.data.masks import (
     MaskAugment,
     MaskBatch,
@@ -28,7 +29,11 @@ def batches(source: MaskSource, *, workers: int | None = None, seed: int = 5) ->
     augment = MaskAugment(mirror=True, upend=True, turn=30, zoom=1.5, bend=0.05, recolour=0.4)
     train = source.splits["train"]
     return MaskBatches(
-        train, preprocess, augment=augment, batch_size=4, seed=seed, shuffle=True, workers=workers
+        train,
+        preprocess,
+        augment=augment,
+        batching=Batching(size=4, seed=seed, shuffle=True),
+        workers=workers,
     )
 
 
@@ -75,9 +80,7 @@ def test_whole_pictures_come_with_their_masks_at_the_original_size(tmp_path: Pat
             saved(tmp_path / split / "masks" / f"{index}.png", mask)
     source = open_masks(tmp_path)
     preprocess = MaskPreprocess.for_source(source, scale=0.5)
-    val = MaskBatches(
-        source.splits["val"], preprocess, augment=None, batch_size=2, seed=0, shuffle=False, workers=0
-    )
+    val = MaskBatches(source.splits["val"], preprocess, augment=None, batching=Batching(size=2), workers=0)
     found = list(val.epoch(0))
     assert [tuple(batch.masks.shape) for batch in found] == [
         (2, 40, 56),

@@ -11,6 +11,7 @@ import pytest
 from residua.data import (
     WHOLE,
     Batches,
+    Batching,
     Preprocess,
     Share,
     Source,
@@ -139,9 +140,7 @@ def batches(source: Source, workers: int, share: Share = WHOLE) -> Batches:
         source.splits["train"],
         Preprocess.for_source(source),
         augment=None,
-        batch_size=5,
-        seed=3,
-        shuffle=True,
+        batching=Batching(size=5, seed=3, shuffle=True),
         workers=workers,
         share=share,
     )

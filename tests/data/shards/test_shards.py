@@ -12,7 +12,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from residua.data import Batches, Preprocess, Source, describe, open_source, reopen
+from residua.data import Batches, Batching, Preprocess, Source, describe, open_source, reopen
 from residua.data.shards import Index, open_shards, write_shards
 from residua.data.shards.pictures import shuffled
 from residua.data.shards.store import Store
@@ -95,9 +95,7 @@ def test_an_epoch_goes_on_from_any_batch_with_the_same_bits(
             source.splits["train"],
             Preprocess.for_source(source),
             augment=None,
-            batch_size=5,
-            seed=3,
-            shuffle=True,
+            batching=Batching(size=5, seed=3, shuffle=True),
             workers=workers,
         )
         for workers in (0, 2)

@@ -1,7 +1,7 @@
 """Batches of pictures with masks: crops of one size to learn from, whole pictures to be scored on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from residua.data.batching import Batching
 from residua.data.masks.augment import MaskAugment
 from residua.data.masks.preprocess import MaskPreprocess
 from residua.data.masks.shards.pairs import ShardPairs
@@ -49,17 +50,15 @@ class MaskBatches:
         split: of a source.
         preprocess: of the network.
         augment: how crops are cut and varied; None gives whole pictures as they are, as evaluation needs them.
-        batch_size: pictures a batch; whole pictures share one only with neighbours of their size.
-        seed: of order and variation.
-        shuffle: a new order each epoch.
+        batching: how they are divided and ordered; its seed is that of their variation too. Whole pictures share a
+            batch only with neighbours of their size, and none of them is left out.
         workers: processes that read files; by default all processors but one. In memory none is needed.
-        drop_last: leave out the last batch of crops if it is smaller; with fewer pictures than a batch it stays.
         share: of every batch that this process takes; the parts of all processes are the batch that one would have.
 
     >>> from residua.data.masks import open_masks
     >>> source = open_masks("scenes")
     >>> batches = MaskBatches(
-    ...     source.splits["val"], MaskPreprocess.for_source(source), augment=None, batch_size=64, seed=0, shuffle=False
+    ...     source.splits["val"], MaskPreprocess.for_source(source), augment=None, batching=Batching(size=64),
     ... )
     >>> [tuple(batch.images.shape) for batch in batches.epoch(1)]
     [(64, 1, 64, 64), (36, 1, 64, 64)]
@@ -71,30 +70,24 @@ class MaskBatches:
         preprocess: MaskPreprocess,
         *,
         augment: MaskAugment | None,
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
+        batching: Batching,
         workers: int | None = None,
-        drop_last: bool = False,
         share: Share = WHOLE,
     ) -> None:
         self.split = split
         self.preprocess = preprocess
         self.augment = augment
-        self.batch_size = batch_size
-        self.seed = seed
-        self.shuffle = shuffle
+        # A whole picture that is left out would be missing in the score.
+        self.batching = batching if augment is not None else replace(batching, drop_last=False)
         streams = isinstance(split.pairs, FilePairs | ShardPairs)
         self.workers = default_workers(workers) if streams else 0
-        self.drop_last = drop_last and augment is not None and len(split) >= batch_size
         self.share = share
         self._one_size = split.one_size
 
     def __len__(self) -> int:
         if self.augment is None and not self._one_size:
             return len(self.rows(0))
-        whole, rest = divmod(len(self.split), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        return self.batching.count(len(self.split))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[MaskBatch]:
         """Give the batches of an epoch from number `start` on.
@@ -102,7 +95,9 @@ class MaskBatches:
         Raises:
             BadData: a file cannot be read; it is named, and no other takes its place.
         """
-        draws = None if self.augment is None else self.augment.draw(len(self.split), self.seed, epoch)
+        draws = (
+            None if self.augment is None else self.augment.draw(len(self.split), self.batching.seed, epoch)
+        )
         rows = [self.share.of(row) for row in self.rows(epoch)[start:]]
         task = MaskReading(self.split, self.preprocess, self.augment, draws)
         answers = read_in_order(task, rows, workers=self.workers, names=self.split.names)
@@ -112,19 +107,15 @@ class MaskBatches:
     def rows(self, epoch: int) -> list[np.ndarray]:
         """Return the positions in the split of the pictures of each batch of an epoch."""
         count = len(self.split)
-        order = (
-            self.split.pairs.order(count, np.random.default_rng((self.seed, epoch, 0)))
-            if self.shuffle
-            else np.arange(count)
-        )
+        size = self.batching.size
+        order = self.batching.order(epoch, count, self.split.pairs.order)
         if self.augment is not None or self._one_size:
-            rows = [order[first : first + self.batch_size] for first in range(0, count, self.batch_size)]
-            return rows[:-1] if self.drop_last and len(rows[-1]) < self.batch_size else rows
+            return [order[n * size : (n + 1) * size] for n in range(len(self))]
         alike: list[list[int]] = []
         last: tuple[int, ...] | None = None
         for index in order.tolist():
             shape = tuple(self.split.shapes[index].tolist())
-            if shape != last or len(alike[-1]) == self.batch_size:
+            if shape != last or len(alike[-1]) == size:
                 alike.append([])
             alike[-1].append(index)
             last = shape

@@ -16,6 +16,7 @@ from residua.data import (
     Augment,
     BadFile,
     Batches,
+    Batching,
     Growing,
     Preprocess,
     Share,
@@ -175,11 +176,8 @@ class Classification(Task):
             self.source.splits["train"],
             self.preprocess,
             augment=augment,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            shuffle=True,
+            batching=Batching(size=recipe.batch_size, seed=recipe.seed, shuffle=True, drop_last=True),
             workers=recipe.workers or None,
-            drop_last=True,
             share=share,
         )
         if recipe.early_size == 1:
@@ -200,9 +198,7 @@ class Classification(Task):
             train.chosen(few.tolist()),
             self.preprocess,
             augment=None,
-            batch_size=SAMPLES,
-            seed=0,
-            shuffle=False,
+            batching=Batching(size=SAMPLES),
             workers=0,
         )
         batch = next(iter(batches.epoch(1)))
@@ -220,9 +216,7 @@ class Classification(Task):
             self.source.splits["val"],
             self.preprocess,
             augment=None,
-            batch_size=BATCH,
-            seed=0,
-            shuffle=False,
+            batching=Batching(size=BATCH),
             share=ranks.share,
         )
         logits, labels, _ = answers(network, batches, device, amp=amp)

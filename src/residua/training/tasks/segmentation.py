@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from residua.data import WHOLE, BadFile, Share, memory_limit
+from residua.data import WHOLE, BadFile, Batching, Share, memory_limit
 from residua.data.masks import MaskAugment, MaskBatches, MaskPreprocess, MaskSource, load_masks, unusable
 from residua.errors import BadData, BadInput
 from residua.look import Examples, Loss
@@ -178,11 +178,8 @@ class Segmentation(Task):
             self.source.splits["train"],
             self.preprocess,
             augment=MaskAugment.for_source(self.source, strength=recipe.augment),
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            shuffle=True,
+            batching=Batching(size=recipe.batch_size, seed=recipe.seed, shuffle=True, drop_last=True),
             workers=recipe.workers or None,
-            drop_last=True,
             share=share,
         )
 
@@ -220,9 +217,7 @@ class Segmentation(Task):
             train.chosen(few.tolist()),
             self.preprocess,
             augment=MaskAugment(rare=0),
-            batch_size=SAMPLES,
-            seed=0,
-            shuffle=False,
+            batching=Batching(size=SAMPLES),
             workers=0,
         )
         batch = next(iter(batches.epoch(1)))

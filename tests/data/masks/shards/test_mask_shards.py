@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from residua.data import is_mask_data
+from residua.data import Batching, is_mask_data
 from residua.data.masks import (
     MaskBatches,
     MaskDescription,
@@ -141,11 +141,10 @@ def test_batches_are_those_of_the_folder_from_memory_and_from_the_shards(tmp_pat
     streamed = load_masks(opened, preprocess, memory_limit=0, tell=lambda read, total: told.append(read))
     assert isinstance(streamed.splits["train"].pairs, ShardPairs)
     assert not told  # what will not be held is not read
+    batching = Batching(size=4, seed=1, shuffle=True)
     found = [
         list(
-            MaskBatches(
-                one.splits["train"], preprocess, augment=None, batch_size=4, seed=1, shuffle=True, workers=0
-            ).epoch(2)
+            MaskBatches(one.splits["train"], preprocess, augment=None, batching=batching, workers=0).epoch(2)
         )
         for one in (source, held, streamed)
     ]
