@@ -1,7 +1,10 @@
 """A training is watched without a number of it changing, and what goes wrong is named."""
 
+import copy
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -88,13 +91,21 @@ def test_the_last_step_of_a_short_schedule_is_no_fault() -> None:
 
 def test_what_is_never_reached_is_named_at_the_end() -> None:
     model = seeded(plain)
-    model.add_module("spare", nn.Identity())
+    model[0].register_parameter("spare", nn.Parameter(torch.ones(3)))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    model[0].requires_grad_(False)
     with watch(model, optimizer) as seen:
         train(model, optimizer)
     assert seen.causes[-1].name == "parameters never moved"
-    assert seen.causes[-1].layer == "0.weight"
+    assert seen.causes[-1].layer == "0.spare"
+
+
+def test_what_is_frozen_is_meant_to_stay() -> None:
+    model = seeded(plain)
+    model[0].requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watch(model, optimizer) as seen:
+        train(model, optimizer)
+    assert names(seen) == []
 
 
 def test_no_number_changes() -> None:
@@ -106,4 +117,78 @@ def test_no_number_changes() -> None:
     pairs = zip(plainly.state_dict().values(), seen.state_dict().values(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
     assert not seen._forward_hooks
-    assert "zero_grad" not in vars(second)
+    assert not any(parameter._backward_hooks for parameter in seen.parameters())
+
+
+def test_gradients_may_be_cleared_by_hand_and_clipped() -> None:
+    model = seeded(plain)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    inputs, labels = batch()
+    with watch(model, optimizer) as seen:
+        for _ in range(6):
+            F.cross_entropy(model(inputs), labels).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+            optimizer.step()
+            for parameter in model.parameters():
+                assert parameter.grad is not None
+                parameter.grad.zero_()
+    assert names(seen) == []
+
+
+@pytest.mark.parametrize("kind", ["SGD", "LBFGS"])
+def test_a_step_may_compute_its_gradients_itself(kind: str) -> None:
+    model = seeded(plain)
+    optimizer = getattr(torch.optim, kind)(model.parameters(), lr=0.05)
+    inputs, labels = batch()
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(inputs), labels)
+        loss.backward()
+        return loss
+
+    with watch(model, optimizer) as seen:
+        for _ in range(9):
+            optimizer.step(closure)
+    assert names(seen) == []
+
+
+def test_a_head_that_begins_at_zero_may_move_by_much_of_itself() -> None:
+    head = nn.Linear(16, 4)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    optimizer = torch.optim.Adam(head.parameters(), lr=1e-3)
+    inputs = torch.randn(64, 16)
+    with watch(head, optimizer) as seen:
+        for _ in range(9):
+            optimizer.zero_grad()
+            F.cross_entropy(head(inputs), inputs[:, :4].argmax(1)).backward()
+            optimizer.step()
+    assert names(seen) == []
+
+
+def test_sparse_gradients_are_looked_at_too() -> None:
+    words = nn.Embedding(50, 8, sparse=True)
+    optimizer = torch.optim.SparseAdam(words.parameters(), lr=0.01)
+    with watch(words, optimizer) as seen:
+        for _ in range(9):
+            optimizer.zero_grad()
+            words(torch.randint(50, (32,))).square().mean().backward()
+            optimizer.step()
+    assert names(seen) == []
+
+
+def test_a_watched_model_can_be_copied_and_saved(tmp_path: Path) -> None:
+    model, inputs = seeded(plain), batch()[0]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watch(model, optimizer) as seen:
+        copied = copy.deepcopy(model)
+        train(model, optimizer, steps=2)
+        kept = [parameter.grad for parameter in model.parameters()]
+        copied.eval()(inputs)
+        copied.zero_grad()
+        assert all(p.grad is gradient for p, gradient in zip(model.parameters(), kept, strict=True))
+        torch.save(model, tmp_path / "model.pt")
+    assert names(seen) == []
+    again = torch.load(tmp_path / "model.pt", weights_only=False)
+    assert torch.equal(again.eval()(inputs), model.eval()(inputs))

@@ -8,11 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from residua.exam.calling import REFUSALS
 from residua.exam.observation import Inputs, Losses, Targets
 from residua.look import Loss, answer, each
 
 FEWEST_LABELS = 100
 """Samples from which chance and a hard problem can be told apart by their neighbours."""
+MOST_LABELS = 1000
+"""Samples that are compared at most: each with every other."""
+PAIRED = 1 / 3
+"""Share of the samples that have another one with their label, below which neighbours cannot agree."""
 FEWEST_MASKS = 8
 IGNORED = (-100, 255)
 """What stands for no class in masks: PyTorch's own value, and that of most data sets."""
@@ -44,8 +49,26 @@ def asked(loss: Loss, given: Any, targets: Tensor) -> float:
     try:
         with torch.no_grad():  # a loss may hold weights too
             return float(loss(given, targets))
-    except (RuntimeError, ValueError, IndexError):
+    except REFUSALS:
         return math.nan
+
+
+def refuses_beyond(loss: Loss, given: Any, targets: Tensor, described: Targets) -> bool:
+    """Return whether labels that are no class of the answer are none to the loss either.
+
+    Not every loss takes the second axis for classes: of words in a row, of counts and of one logit it is something
+    else. Asked on the CPU, since a GPU does not forgive such a question.
+    """
+    outputs = answer(given)
+    classes = outputs.shape[1] if outputs is not None and outputs.ndim > 1 else 0
+    if not classes or not described.beyond(classes):
+        return False
+    here, asked_of = each(given, lambda values: values.cpu()), targets.cpu().clone()
+    for label in (described.least, described.most):
+        asked_of.view(-1)[0] = int(label)
+        if not math.isfinite(asked(loss, here, asked_of)):
+            return True
+    return False
 
 
 def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
@@ -126,10 +149,13 @@ def agreement(inputs: Tensor, labels: Tensor) -> float | None:
     >>> agreement(inputs, (inputs[:, 0] > 99).long()) > 10
     True
     """
+    inputs, labels = inputs[:MOST_LABELS], labels[:MOST_LABELS].long()
     count = len(labels)
-    shares = torch.bincount(labels - labels.min()) / count
-    chance = (shares * (shares * count - 1) / (count - 1)).sum().item()
-    if count < FEWEST_LABELS or chance > 0.9:
+    if count < FEWEST_LABELS:
+        return None
+    sizes = torch.unique(labels, return_counts=True)[1]
+    chance = (sizes * (sizes - 1)).sum().item() / (count * (count - 1))
+    if sizes[sizes > 1].sum() < PAIRED * count or chance > 0.9:
         return None
     small = F.adaptive_avg_pool2d(inputs, min(16, *inputs.shape[-2:])) if inputs.ndim == 4 else inputs
     features = small.reshape(len(small), -1)
@@ -138,7 +164,7 @@ def agreement(inputs: Tensor, labels: Tensor) -> float | None:
     distances = distances.masked_fill(distances < 1e-4 * distances.mean(), torch.inf)
     nearest = distances.argmin(1)
     same = (labels[nearest] == labels).double().mean().item()
-    return (same - chance) / math.sqrt(chance * (1 - chance) / count)
+    return float(same - chance) / math.sqrt(chance * (1 - chance) / count)
 
 
 def edges(pictures: Tensor, masks: Tensor) -> float | None:

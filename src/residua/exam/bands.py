@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -21,7 +20,7 @@ from residua.exam.treatments import Patient
 from residua.exam.treatments.rescale import rescale
 from residua.exam.treatments.shortcuts import add_shortcuts
 from residua.exam.waking import duplicate
-from residua.look import Examples, Loss
+from residua.look import Examples, Loss, seeded
 
 DRAWS = 3
 
@@ -89,8 +88,7 @@ def healthy_bands(model: nn.Module, batch: Examples, *, loss: Loss = F.cross_ent
     seen = observe(model, batch, loss=loss, optimizer=None)
     for draw in range(DRAWS):
         patient = Patient(model=duplicate(model).train(), optimizer=None, batch=batch, loss=loss, seen=seen)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw)
+        with seeded(patient.model, draw):
             drawn = rescale(patient)
             shortened = add_shortcuts(patient) if not seen.wiring.sums else None
         if drawn is None:

@@ -1,7 +1,7 @@
 """The model and the loss called for the first time: what they cannot take is said in a sentence."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,9 @@ from torch.nn.parameter import is_lazy
 
 from residua.errors import BadInput
 from residua.look import Loss, answer, untouched
+
+REFUSALS: Final = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
+"""What somebody's model or loss says when it cannot take what it is given."""
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
@@ -45,10 +48,10 @@ def forward(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:
     try:
         with untouched(model), torch.no_grad():
             given = model(inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except REFUSALS as error:
         shape = " × ".join(map(str, inputs.shape))
         raise BadInput(
-            f"the model cannot take a batch of {shape}: {str(error).splitlines()[0]}; give it the inputs that it "
+            f"the model cannot take a batch of {shape}: {first_line(error)}; give it the inputs that it "
             "is trained on, as tensors"
         ) from error
     outputs = answer(given)
@@ -64,11 +67,11 @@ def refuse_loss(loss: Loss, given: Any, targets: Tensor) -> None:
     """Raise `BadInput` if the loss cannot take what the model gives, or gives more than one number."""
     try:
         value = loss(given, targets)
-    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, KeyError) as error:
+    except REFUSALS as error:
         shape = " × ".join(map(str, targets.shape))
         raise BadInput(
             f"the loss cannot take what the model gives, {in_words(given)}, with targets of {shape} "
-            f"({str(targets.dtype).removeprefix('torch.')}): {str(error).splitlines()[0]}. Give a loss, as in "
+            f"({str(targets.dtype).removeprefix('torch.')}): {first_line(error)}. Give a loss, as in "
             "loss=function, that takes the two and returns one number"
         ) from error
     if value.numel() != 1:
@@ -76,6 +79,15 @@ def refuse_loss(loss: Loss, given: Any, targets: Tensor) -> None:
             f"the loss gives {value.numel():,} numbers; it must give one: with a PyTorch loss, "
             "leave reduction at 'mean'"
         )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing.
+
+    >>> first_line(ValueError("no")), first_line(AssertionError())
+    ('no', 'AssertionError')
+    """
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def in_words(given: Any) -> str:

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from residua.exam.level import Level, tensors
+from residua.exam.calling import REFUSALS
+from residua.exam.level import Level, heads, on_each_head
 from residua.exam.observation import FirstStep
-from residua.look import Examples, Loss, each, untouched
+from residua.look import Examples, Loss, untouched
+from residua.look.gradients import as_numbers
 
 LENGTHS: Final = (0.01, 0.1)
 """Of the norm of each weight: a usual step, and a large one."""
@@ -46,7 +48,10 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
     with untouched(model), torch.enable_grad():
         before = model(inputs)
         level = Level(before, targets, loss)
-        slopes = slopes_of(loss(level.answers(before), targets), weights)
+        try:
+            slopes = slopes_of(loss(level.answers(before), targets), weights)
+        except REFUSALS:  # it takes the answers as they are, and none beside them
+            slopes = {}
     best = FirstStep(saves=0.0, could_save=0.0)
     for length in LENGTHS if slopes else ():
         moved = {name: stepped(weights[name].detach(), slope, length) for name, slope in slopes.items()}
@@ -64,11 +69,8 @@ def slopes_of(value: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]
     if not weights or not value.requires_grad:
         return {}
     found = torch.autograd.grad(value, list(weights.values()), allow_unused=True)
-    return {
-        name: slope
-        for name, slope in zip(weights, found, strict=True)
-        if slope is not None and slope.isfinite().all()
-    }
+    known = {name: as_numbers(slope) for name, slope in zip(weights, found, strict=True) if slope is not None}
+    return {name: slope for name, slope in known.items() if slope.isfinite().all()}
 
 
 def stepped(weight: Tensor, slope: Tensor, length: float) -> Tensor:
@@ -89,5 +91,5 @@ def difference(after: Any, before: Any) -> Any:
     >>> difference({"out": torch.tensor([3.0])}, {"out": torch.tensor([1.0])})
     {'out': tensor([2.])}
     """
-    left = iter(tensors(before))
-    return each(after, lambda values: values - next(left).detach())
+    left = iter(heads(before))
+    return on_each_head(after, lambda values: values - next(left).detach())

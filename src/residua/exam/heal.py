@@ -1,6 +1,5 @@
 """Treat a copy of a network, cause by cause, and keep what makes it more likely to train."""
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -10,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from residua.exam.calling import uncompiled
+from residua.errors import BadInput
+from residua.exam.calling import REFUSALS, uncompiled
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
 from residua.exam.treatments import TREATMENTS, Patient, Treatment
 from residua.exam.verdict import USUAL
-from residua.exam.waking import duplicate
-from residua.look import Examples, Loss
+from residua.exam.waking import duplicate, duplicate_both
+from residua.look import Examples, Loss, seeded
 
 Look = Callable[..., Diagnosis]
 """An exam of a model with an optimiser; everything else of it is set."""
@@ -133,11 +133,10 @@ def improvements(patient: Patient, look: Look, now: Diagnosis) -> Iterator[tuple
     """Walk the treatments that help, each tried on a copy of its own, for the most harmful cause first."""
     for cause in now.causes:
         for treatment in TREATMENTS.get(cause.name, ()):
-            tried = attempt(treatment, patient)
+            tried = attempt(treatment, patient, look)
             if tried is None:
                 continue
-            words, treated = tried
-            then = look(treated.model, optimizer=treated.optimizer)
+            words, treated, then = tried
             gone = cause.name not in {other.name for other in then.causes}
             if then.probability < now.probability + (0 if gone else GAIN):
                 continue
@@ -153,23 +152,28 @@ def improvements(patient: Patient, look: Look, now: Diagnosis) -> Iterator[tuple
             yield remedy, treated, then
 
 
-def attempt(treatment: Treatment, patient: Patient) -> tuple[str, Patient] | None:
-    """Try one treatment on copies; None where it does not apply."""
+def attempt(treatment: Treatment, patient: Patient, look: Look) -> tuple[str, Patient, Diagnosis] | None:
+    """Try one treatment on copies, and look at what came of it.
+
+    None where it does not apply, or where the treated copy does not run any more: somebody's own code may ask for the
+    layers as they were.
+    """
     model, optimizer = copies(patient.model, patient.optimizer)
     treated = Patient(
         model=model, optimizer=optimizer, batch=patient.batch, loss=patient.loss, seen=patient.seen
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        words = treatment(treated)
-    return None if words is None else (words, treated)
+    try:
+        with seeded(model):
+            words = treatment(treated)
+        if words is None:
+            return None
+        return words, treated, look(treated.model, optimizer=treated.optimizer)
+    except (BadInput, *REFUSALS):
+        return None
 
 
 def copies(
     model: nn.Module, optimizer: torch.optim.Optimizer | None
 ) -> tuple[nn.Module, torch.optim.Optimizer | None]:
     """Return a copy of a model, and a copy of its optimiser that moves that copy."""
-    if optimizer is None:
-        return duplicate(model), None
-    both: tuple[nn.Module, torch.optim.Optimizer] = copy.deepcopy((model, optimizer))
-    return both
+    return (duplicate(model), None) if optimizer is None else duplicate_both(model, optimizer)

@@ -1,14 +1,16 @@
 """Answers held against the best one that looks at nothing, wherever their mean happens to lie."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from residua.exam.asking import asked
+from residua.exam.calling import REFUSALS
 from residua.exam.trial import over_samples
-from residua.look import Loss, each
+from residua.look import Loss, answer, each
 
 TURNS: Final = 20
 """Of the search for the best answer that looks at nothing; it has a few numbers and is found in about ten."""
@@ -16,13 +18,15 @@ SCALES: Final = tuple(10 ** (half / 2) for half in range(-4, 7))
 """From a hundredth to a thousand times: how far from their mean answers may be drawn or pushed."""
 EDGE: Final = 1e-3
 """Nearest that a probability comes to 0 and 1, where a loss may be infinite."""
+FREE: Final = (-math.inf, math.inf)
+"""Bounds of answers that may lie anywhere."""
 
 
 class Level:
     """Answers moved, all by the same, to where their mean costs least: at classes, to how frequent they are.
 
-    What they cost less than that mean is saved by looking. Probabilities stay between 0 and 1 where the loss refuses
-    what lies outside.
+    What they cost less than that mean is saved by looking. Only the answer is moved, and what else is given in its
+    shape, as by several heads. Probabilities and variances stay where the loss takes them, if it refuses the rest.
 
     Args:
         outputs: any that the model gives; one tensor or several.
@@ -43,22 +47,28 @@ class Level:
 
     def __init__(self, outputs: Any, targets: Tensor, loss: Loss) -> None:
         self.targets, self.loss = targets, loss
-        bounded = probabilities(outputs) and refuses_others(outputs, targets, loss)
-        self.between = (EDGE, 1 - EDGE) if bounded else (-math.inf, math.inf)
-        means = [centre(values) for values in tensors(outputs)]
+        found = heads(outputs)
+        self.between = [bounds(place, outputs, targets, loss) for place in range(len(found))]
+        means = [centre(values) for values in found]
         # Begun far out, where outputs may lie, the search finds no slope.
-        found = self.lowest(outputs, means if bounded else [torch.zeros_like(mean) for mean in means])
+        begin = [
+            torch.zeros_like(mean) if between == FREE else mean
+            for mean, between in zip(means, self.between, strict=True)
+        ]
+        known = means, self.lowest(outputs, begin)
         self.blind, self.centres = min(
-            ((self.cost(self.same(outputs, centres)), centres) for centres in (means, found)), key=rank
+            ((self.cost(self.same(outputs, centres)), centres) for centres in known), key=rank
         )
 
     def answers(self, outputs: Any, *, scale: float = 1.0) -> Any:
         """Return outputs moved to be level, and so many times as far from their mean."""
-        left = iter(self.centres)
-        return each(
-            outputs,
-            lambda values: (next(left) + scale * (values - over_samples(values))).clamp(*self.between),
-        )
+        left = iter(zip(self.centres, self.between, strict=True))
+
+        def moved(values: Tensor) -> Tensor:
+            centre, between = next(left)
+            return (centre + scale * (values - over_samples(values))).clamp(*between)
+
+        return on_each_head(outputs, moved)
 
     def saved(self, outputs: Any) -> float:
         """Return the share of the loss that outputs save as they are."""
@@ -76,14 +86,18 @@ class Level:
         )
 
     def cost(self, answers: Any) -> float:
-        """Return the loss of answers."""
-        with torch.no_grad():
-            return self.loss(answers, self.targets).item()
+        """Return the loss of answers; not a number where it refuses them."""
+        return asked(self.loss, answers, self.targets)
 
     def same(self, outputs: Any, centres: Sequence[Tensor]) -> Any:
         """Return one answer in the place of all."""
-        left = iter(centres)
-        return each(outputs, lambda values: next(left).clamp(*self.between).expand_as(values).contiguous())
+        left = iter(zip(centres, self.between, strict=True))
+
+        def same(values: Tensor) -> Tensor:
+            centre, between = next(left)
+            return centre.clamp(*between).expand_as(values).contiguous()
+
+        return on_each_head(outputs, same)
 
     def lowest(self, outputs: Any, begin: Sequence[Tensor]) -> list[Tensor]:
         """Return the answer that costs least when it is the same for all samples and places."""
@@ -96,8 +110,11 @@ class Level:
             torch.autograd.backward(value, inputs=centres)
             return value
 
-        with torch.enable_grad():
-            search.step(closure)  # type: ignore[no-untyped-call]
+        try:
+            with torch.enable_grad():
+                search.step(closure)  # type: ignore[no-untyped-call]
+        except REFUSALS:  # on the way the loss was asked for what it does not take
+            return list(begin)
         return [found.detach() for found in centres]
 
 
@@ -125,11 +142,11 @@ def centre(values: Tensor) -> Tensor:
     return mean[tuple(slice(0, 1) if place in (0, 2, 3) else slice(None) for place in range(mean.ndim))]
 
 
-def tensors(outputs: Any) -> list[Tensor]:
-    """Return the tensors of floating numbers in what a model gives, in their order.
+def heads(outputs: Any) -> list[Tensor]:
+    """Return the answer in what a model gives, and all that is given in its shape, in their order.
 
-    >>> [len(values) for values in tensors((torch.ones(1), {"more": torch.ones(2)}))]
-    [1, 2]
+    >>> [len(values) for values in heads((torch.ones(4, 2), {"more": torch.ones(4, 2), "hidden": torch.ones(9)}))]
+    [4, 4]
     """
     found: list[Tensor] = []
 
@@ -137,30 +154,38 @@ def tensors(outputs: Any) -> list[Tensor]:
         found.append(values)
         return values
 
-    each(outputs, take)
+    on_each_head(outputs, take)
     return found
 
 
-def probabilities(outputs: Any) -> bool:
-    """Return whether all outputs lie in 0 to 1.
-
-    >>> probabilities(torch.tensor([0.5])), probabilities({"out": torch.tensor([0.5, -0.1])})
-    (True, False)
-    """
-    return not any(((values < 0) | (values > 1)).any() for values in tensors(outputs))
+def on_each_head(outputs: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Return what a model gives with its answer changed, and all that is given in its shape."""
+    found = answer(outputs)
+    shape = None if found is None else found.shape
+    return each(outputs, lambda values: change(values) if values.shape == shape else values)
 
 
-def refuses_others(outputs: Any, targets: Tensor, loss: Loss) -> bool:
-    """Return whether a loss takes nothing below 0; asked on the CPU, since a GPU does not forgive such a question.
+def bounds(place: int, outputs: Any, targets: Tensor, loss: Loss) -> tuple[float, float]:
+    """Return between which values a loss takes one of the heads, if all that it gives lie there.
+
+    Asked on the CPU, since a GPU does not forgive such a question.
 
     >>> outputs, targets = torch.tensor([0.5]), torch.tensor([1.0])
-    >>> refuses_others(outputs, targets, torch.nn.functional.binary_cross_entropy)
+    >>> bounds(0, outputs, targets, torch.nn.functional.binary_cross_entropy)
+    (0.001, 0.999)
+    >>> bounds(0, outputs, targets, torch.nn.functional.binary_cross_entropy_with_logits) == FREE
     True
-    >>> refuses_others(outputs, targets, torch.nn.functional.binary_cross_entropy_with_logits)
-    False
     """
-    below = each(outputs, lambda values: torch.full_like(values, -1.0, device="cpu"))
-    try:
-        return not math.isfinite(loss(below, targets.cpu()).item())
-    except (RuntimeError, ValueError, AssertionError):
-        return True
+    values = heads(outputs)[place]
+
+    def refuses(other: float) -> bool:
+        count = iter(range(len(heads(outputs))))
+        there = on_each_head(
+            outputs, lambda head: torch.full_like(head, other) if next(count) == place else head
+        )
+        here = each(there, lambda head: head.detach().cpu())
+        return not math.isfinite(asked(loss, here, targets.cpu()))
+
+    if (values < 0).any() or not refuses(-1.0):
+        return FREE
+    return (EDGE, math.inf) if (values > 1).any() or not refuses(2.0) else (EDGE, 1 - EDGE)

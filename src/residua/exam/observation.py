@@ -55,6 +55,7 @@ class Targets:
         most: the largest.
         classes: how many different values there are.
         void: share of the values that the loss leaves out.
+        refused: some are no class of the network, and the loss does not take them.
     """
 
     kind: Literal["classes", "masks", "numbers"]
@@ -63,6 +64,7 @@ class Targets:
     most: float
     classes: int
     void: float
+    refused: bool = False
 
     def beyond(self, outputs: int) -> bool:
         """Return whether some are no class of so many."""
@@ -275,6 +277,7 @@ class Observation:
     Attributes:
         coherence: None where there is no gradient to follow.
         first_step: nothing where there is no gradient to follow.
+        failure: what PyTorch says where it computes no gradient of a loss that is there; None where it does.
     """
 
     training: bool
@@ -289,6 +292,7 @@ class Observation:
     wiring: Wiring
     coherence: Coherence | None
     first_step: FirstStep
+    failure: str | None
     optimisation: Optimisation | None
 
     @property

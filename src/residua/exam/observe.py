@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from residua.exam.asking import ask, describe_inputs, describe_targets
-from residua.exam.calling import forward, refuse_batch, refuse_loss
+from residua.exam.asking import ask, describe_inputs, describe_targets, refuses_beyond
+from residua.exam.calling import REFUSALS, first_line, forward, refuse_batch, refuse_loss
 from residua.exam.few import few
 from residua.exam.first_step import first_step
 from residua.exam.observation import FirstStep, Layer, Norm, Observation, Optimisation, Outputs, Weight
@@ -33,7 +33,8 @@ from residua.look import (
     untouched,
     visit,
 )
-from residua.look.gradients import norm
+from residua.look.gradients import as_numbers, norm
+from residua.look.visit import own_parameters
 from residua.parts import Join
 
 ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.Sigmoid: (0.03, 0.97)}
@@ -65,12 +66,11 @@ def observe(
     chosen = few(model, batch)
     given, outputs = forward(model, chosen[0])
     kind = describe_targets(targets, outputs)
-    if not (
-        outputs.ndim > 1 and kind.beyond(outputs.shape[1])
-    ):  # a cause to be named, not a mistake in the call
+    kind = replace(kind, refused=refuses_beyond(loss, given, chosen[1], kind))
+    if not kind.refused:  # a cause to be named, not a mistake in the call
         refuse_loss(loss, given, chosen[1])
     awake, _ = woken(model, chosen, loss)
-    back = differentiated(awake, chosen, loss)
+    back, failure = differentiated(awake, chosen, loss)
     coherent, taken = followed(awake, chosen, loss, back)
     parts = observed_parts(awake, chosen[0])
     return Observation(
@@ -86,16 +86,28 @@ def observe(
         wiring=wiring(model, chosen[0][:WIRED]),
         coherence=coherent,
         first_step=taken,
+        failure=failure,
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
 
 
-def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> Backward:
-    """Return all gradients of one pass; none where the loss refuses, which the rules on the loss explain."""
+def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> tuple[Backward, str | None]:
+    """Return all gradients of one pass; none where it fails, and why if it is the way back that does.
+
+    Where the loss refuses the rules on the loss explain it.
+    """
+    reached: list[Tensor] = []
+
+    def noted(given: Any, targets: Tensor) -> Tensor:
+        value = loss(given, targets)
+        reached.append(value)
+        return value
+
     try:
-        return backward(model, examples, loss=loss)
-    except (RuntimeError, ValueError, IndexError):
-        return Backward((), dict.fromkeys(name for name, _ in model.named_parameters()), math.nan)
+        return backward(model, examples, loss=noted), None
+    except REFUSALS as error:
+        none = Backward((), dict.fromkeys(name for name, _ in model.named_parameters()), math.nan)
+        return none, first_line(error) if reached else None
 
 
 def followed(
@@ -202,7 +214,7 @@ def layers(model: nn.Module, parts: Sequence[PartSeen], back: Backward) -> tuple
         Layer(
             name=part.signal.name,
             kind=part.signal.kind,
-            weighted=any(p.ndim > 1 for p in modules[part.signal.name].parameters(recurse=False)),
+            weighted=any(p.ndim > 1 for p in own_parameters(modules[part.signal.name])),
             join=isinstance(modules[part.signal.name], Join),
             second_moment=part.signal.second_moment,
             unit_variance=part.signal.unit_variance,
@@ -221,7 +233,7 @@ def layers(model: nn.Module, parts: Sequence[PartSeen], back: Backward) -> tuple
 
 def pull(module: nn.Module, gradient: float | None) -> float | None:
     """Return the norm of the gradient of a layer's weights times their own; None where it has none."""
-    own = [p.detach() for p in module.parameters(recurse=False) if p.is_floating_point()]
+    own = [p.detach() for p in own_parameters(module) if p.is_floating_point()]
     return gradient * norm(own) if own and gradient is not None else None
 
 
@@ -232,13 +244,14 @@ def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer |
     )
     rows = []
     for name, parameter in model.named_parameters():
-        values, gradient = parameter.detach().float(), back.gradients.get(name)
-        spread = values.std(correction=0).item() * math.sqrt(values[0].numel()) if values.ndim > 1 else None
+        values, gradient = as_numbers(parameter.detach()).float(), back.gradients.get(name)
+        matrix = parameter.ndim > 1
+        spread = values.std(correction=0).item() * math.sqrt(values[0].numel()) if matrix else None
         rows.append(
             Weight(
                 name=name,
-                count=values.numel(),
-                matrix=values.ndim > 1,
+                count=parameter.numel(),
+                matrix=matrix,
                 trainable=parameter.requires_grad,
                 optimised=None if moved is None else id(parameter) in moved,
                 reached=gradient is not None,
@@ -285,11 +298,16 @@ def sound(norm: _BatchNorm) -> bool:
     return bool(finite & (norm.running_var >= 0).all())
 
 
+def rate_of(group: Mapping[str, Any]) -> float:
+    """Return the learning rate of a group; of one that a schedule has begun low, that which it leads to."""
+    return max(float(group["lr"]), float(group.get("initial_lr", 0.0)))
+
+
 def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisation:
     """Return how the optimiser is set."""
     groups = optimizer.param_groups
     own = {id(parameter) for parameter in model.parameters()}
-    rates = [float(group["lr"]) for group in groups]
+    rates = [rate_of(group) for group in groups]
     momenta = [
         float(group["betas"][0]) if "betas" in group else group.get("momentum", 0.0) for group in groups
     ]

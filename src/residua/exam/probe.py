@@ -1,8 +1,5 @@
 """The second look: real steps on copies, at several learning rates."""
 
-import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, final
 
 import torch
@@ -10,11 +7,13 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from residua.errors import BadInput
+from residua.exam.calling import REFUSALS
 from residua.exam.few import few
+from residua.exam.observe import rate_of
 from residua.exam.trial import ENOUGH, STEPS, ProbeRow, Trial
-from residua.exam.waking import duplicate
-from residua.look import Examples, Loss, untouched
-from residua.look.untouched import random_states_kept
+from residua.exam.waking import duplicate, duplicate_both
+from residua.look import Examples, Loss, seeded, untouched
 
 FACTORS = (1.0, 0.1, 10.0)
 """Of the optimiser's own learning rate, in the order in which they are tried."""
@@ -44,11 +43,14 @@ def probe(
         model: any, in the mode that it is in.
         batch: inputs and targets; each step sees as many of them as the still exam, and the next step the next ones.
         loss: from outputs and targets to one number.
-        optimizer: its class and its settings are used, with its learning rates times `FACTORS`.
+        optimizer: its class and its settings are used, with its learning rates times `FACTORS`; one of which a copy
+            cannot step, as of some wrappers, counts as none.
 
     Raises:
         BadInput: the model cannot be copied.
     """
+    if optimizer is not None and not steps_as_a_copy(model, batch, loss, optimizer):
+        optimizer = None
     batches = in_turn(model, batch)
     trials: list[Trial] = []
     for place in range(len(WAYS if optimizer is None else FACTORS)):
@@ -62,6 +64,16 @@ def probe(
     return tuple(one.row() for one in trials)
 
 
+def steps_as_a_copy(model: nn.Module, batch: Examples, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether a copy of an optimiser moves a copy of the model; a wrapper may lose what it wraps."""
+    try:
+        with seeded(model):
+            trial(model, optimizer, 0).go(in_turn(model, batch)[:1], loss, steps=1)
+    except (BadInput, *REFUSALS):
+        return False
+    return True
+
+
 def in_turn(model: nn.Module, batch: Examples) -> list[Examples]:
     """Return a batch as several, each as large as a look at the model is worth; what is left over is left out.
 
@@ -73,23 +85,14 @@ def in_turn(model: nn.Module, batch: Examples) -> list[Examples]:
     return [(batch[0][start : start + size], batch[1][start : start + size]) for start in starts]
 
 
-@contextmanager
-def seeded(model: nn.Module) -> Iterator[None]:
-    """Draw the same numbers each time within, and leave all random states as they were."""
-    cards = sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
-    with random_states_kept(cards):
-        torch.manual_seed(0)
-        yield
-
-
 def trial(model: nn.Module, optimizer: torch.optim.Optimizer | None, place: int) -> Trial:
     """Return a copy of a model that is about to take its first step in one of the ways."""
     if optimizer is not None:
         # Copied together, so that the copy of the optimiser moves the copy of the model.
-        moved, stepping = copy.deepcopy((model, optimizer))
+        moved, stepping = duplicate_both(model, optimizer)
         stepping.zero_grad()
         for group in stepping.param_groups:
-            group["lr"] = group["lr"] * FACTORS[place]
+            group["lr"] = rate_of(group) * FACTORS[place]
         return Trial(moved, stepping, FACTORS[place])
     moved = duplicate(model)
     for parameter in moved.parameters():

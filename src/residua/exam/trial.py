@@ -122,7 +122,7 @@ class Trial:
         while not self.over(steps):
             inputs, targets = batches[len(self.losses) % len(batches)]
             if self.losses:
-                self.optimizer.step()
+                self.step(batches[(len(self.losses) - 1) % len(batches)], loss)
             self.optimizer.zero_grad()
             with torch.enable_grad():
                 outputs = self.model(inputs)
@@ -134,6 +134,24 @@ class Trial:
             self.blind.append(min(loss(same, targets).item() for same in blinded(outputs)))
             if value.requires_grad:
                 torch.autograd.backward(value)
+
+    def step(self, examples: Examples, loss: Loss) -> None:
+        """Move the copy along the gradients that it has."""
+
+        def again() -> Tensor:
+            self.optimizer.zero_grad()
+            with torch.enable_grad():
+                value = loss(self.model(examples[0]), examples[1])
+            torch.autograd.backward(value)
+            return value
+
+        if isinstance(self.optimizer, torch.optim.LBFGS):  # it searches along a line
+            self.optimizer.step(again)  # type: ignore[no-untyped-call]
+            return
+        try:
+            self.optimizer.step()
+        except RuntimeError:  # Adam takes no sparse gradients
+            self.lost = True
 
     def over(self, steps: int) -> bool:
         """Return whether no further step is to be taken."""

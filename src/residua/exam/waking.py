@@ -7,6 +7,8 @@ scales that begin next to zero (LayerScale, Touvron et al. 2021, arXiv:2103.1723
 
 import copy
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,13 +31,42 @@ def duplicate(model: nn.Module) -> nn.Module:
     Raises:
         BadInput: it cannot be copied.
     """
+    copied: nn.Module = copied_with(model, model)
+    return copied
+
+
+def duplicate_both(
+    model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """Return a copy of a model, and one of its optimiser that moves it.
+
+    Raises:
+        BadInput: they cannot be copied.
+    """
+    both: tuple[nn.Module, torch.optim.Optimizer] = copied_with(model, (model, optimizer))
+    return both
+
+
+def copied_with(model: nn.Module, what: Any) -> Any:
+    """Return a deep copy; what a model keeps from its last run, such as attention to be drawn, has no history in it."""
+    kept = {id(value): value.detach().clone() for value in computed(model)}
     try:
-        return copy.deepcopy(model)
+        return copy.deepcopy(what, kept)
     except (RuntimeError, TypeError, AttributeError) as error:
         raise BadInput(
             f"the model cannot be copied ({error}), and nothing may be tried on the model itself; "
-            "keep no tensors with a history, locks or files in its attributes"
+            "keep no files, locks or generators in its attributes"
         ) from error
+
+
+def computed(model: nn.Module) -> Iterator[Tensor]:
+    """Walk the tensors with a history that the modules of a model hold, singly or in a row."""
+    for module in model.modules():
+        for value in vars(module).values():
+            several = value.values() if isinstance(value, dict) else value
+            for one in several if isinstance(several, list | tuple | type({}.values())) else [value]:
+                if isinstance(one, Tensor) and one.grad_fn is not None:
+                    yield one
 
 
 def woken(model: nn.Module, examples: Examples, loss: Loss) -> tuple[nn.Module, tuple[str, ...]]:

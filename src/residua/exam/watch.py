@@ -7,13 +7,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final, final
+from typing import Final, final
 
 import torch
 from torch import Tensor, nn
 
+from residua.exam.arrivals import Arrivals
 from residua.exam.cause import Cause
 from residua.look import answer
+from residua.look.gradients import as_numbers
 
 CLOSE: Final = 8
 """Steps at the beginning that are all looked at."""
@@ -22,6 +24,8 @@ EVERY: Final = 50
 TINY: Final = 1e-7
 """Share of its size that a weight moves at a step, below which float32 loses it."""
 HUGE: Final = 0.3
+FOLLOWED: Final = 16
+"""Weights whose moves are measured, about."""
 ENDED: Final = 4
 """Steps at next to no learning rate; the last one of a short schedule is no fault."""
 
@@ -46,9 +50,10 @@ class Watch:
         self.optimizer = optimizer
         self.steps = 0
         self.causes: tuple[Cause, ...] = ()
-        self.names = {id(parameter): name for name, parameter in model.named_parameters()}
-        self.cleared = True
-        self.kept: dict[int, tuple[Tensor, int]] = {}
+        self.names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
+        self.arrivals = Arrivals(model.parameters())
+        self.searches = False
+        """Whether a step computes the gradients itself, as with a closure."""
         self.rates: deque[float] = deque(maxlen=ENDED)
         self.highest_rate = 0.0
         self.before: dict[int, Tensor] = {}
@@ -70,7 +75,7 @@ class Watch:
 
     def called(self, model: nn.Module, _: object, output: object) -> None:
         """Look at one call of the model; those without a gradient are somebody's evaluation."""
-        if not torch.is_grad_enabled() or not self.looking:
+        if model is not self.model or not torch.is_grad_enabled() or not self.looking:
             return
         norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         if norms and not model.training:
@@ -79,21 +84,39 @@ class Watch:
         if given is not None and not bool(torch.isfinite(given).all()):
             self.add("outputs are not finite", "the model gives values that are no numbers", harm=0.95)
 
-    def begins(self, *_: object) -> None:
-        """Look at the gradients before a step."""
+    def begins(self, _: object, given: tuple[object, ...], named: dict[str, object]) -> None:
+        """Look at a step that is about to be taken."""
+        self.rates.append(max(float(group["lr"]) for group in self.optimizer.param_groups))
+        self.highest_rate = max(self.highest_rate, self.rates[-1])
+        self.searches = (given[0] if given else named.get("closure")) is not None
+        if not self.searches:
+            self.look_at_gradients()
+            if self.looking:
+                moving = [
+                    p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
+                ]
+                self.before = {id(p): p.detach().clone() for p in moving[:: max(1, len(moving) // FOLLOWED)]}
+
+    def look_at_gradients(self) -> None:
+        """Look at the gradients that a step goes along."""
+        if self.arrivals.left_over():
+            self.add(
+                "gradients are not cleared",
+                "the gradients of the last step are still there and the new ones are added to them: call "
+                "optimizer.zero_grad() before each backward pass",
+                harm=0.7,
+            )
+        if not self.looking:
+            return
         grads = {
             id(p): p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
         }
-        if self.steps and not self.cleared:
-            self.look_for_leftovers(grads)
-        self.rates.append(max(float(group["lr"]) for group in self.optimizer.param_groups))
-        self.highest_rate = max(self.highest_rate, self.rates[-1])
-        if not self.looking:
-            return
         if not grads:
             self.add("loss is detached", "no parameter has a gradient", harm=1.0)
             return
-        norms = torch.stack(torch._foreach_norm([p.grad for p in grads.values() if p.grad is not None]))
+        norms = torch.stack(
+            torch._foreach_norm([as_numbers(p.grad) for p in grads.values() if p.grad is not None])
+        )
         for key, norm in zip(grads, norms.tolist(), strict=True):
             if not math.isfinite(norm):
                 self.add(
@@ -101,31 +124,16 @@ class Watch:
                 )
             if norm and key in self.names:
                 self.still.discard(self.names[key])
-        self.before = {key: p.detach().clone() for key, p in list(grads.items())[:: max(1, len(grads) // 16)]}
-
-    def look_for_leftovers(self, grads: dict[int, nn.Parameter]) -> None:
-        """Find gradients to which the new ones were added, though a step had used the old ones up."""
-        for key, (old, version) in self.kept.items():
-            now = grads[key].grad if key in grads else None
-            if now is old and now is not None and now._version > version:
-                self.add(
-                    "gradients are not cleared",
-                    "the gradients of the last step are still there and the new ones are added to them: call "
-                    "optimizer.zero_grad() before each backward pass",
-                    harm=0.7,
-                    layer=self.names.get(key),
-                )
-                return
 
     def ends(self, *_: object) -> None:
         """Look at how far the weights have moved."""
+        if self.searches:
+            self.look_at_gradients()
         if self.before:
             self.look_at_moves()
         self.before = {}
         self.look_at_rates()
-        groups = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        self.kept = {id(p): (p.grad, p.grad._version) for p in groups[:4] if p.grad is not None}
-        self.cleared = False
+        self.arrivals.used()
         self.steps += 1
 
     def look_at_moves(self) -> None:
@@ -135,7 +143,9 @@ class Watch:
             torch._foreach_norm([weights[k].detach() - old for k, old in self.before.items()])
         )
         size = torch.stack(torch._foreach_norm(list(self.before.values())))
-        shares = (moved / size.clamp_min(1e-12))[size > 0]
+        # What began at zero moves by much of its size in its first steps, at any rate.
+        then = torch.stack(torch._foreach_norm([weights[k].detach() for k in self.before]))
+        shares = (moved / torch.maximum(size, then).clamp_min(1e-12))[size > 0]
         if not len(shares):
             return
         middle = shares.median().item()
@@ -161,20 +171,32 @@ class Watch:
                 harm=0.8,
             )
 
-    def clears(self, *_: object) -> None:
-        """Note that somebody has cleared the gradients."""
-        self.cleared = True
-
     def ended(self) -> None:
         """Name what never got a gradient in all the steps."""
         if self.steps >= CLOSE and self.still:
             names = [name for name in self.names.values() if name in self.still]
             self.add(
                 "parameters never moved",
-                f"{len(names)} of {len(self.names)} tensors had no gradient in any step that was looked at",
+                f"{len(names)} of {len(self.names)} tensors that ask for one had no gradient in any step that was looked at",
                 harm=0.3,
                 layer=names[0],
             )
+
+    def __deepcopy__(self, _: object) -> "Watch":
+        """Return itself: who copies the model while it is watched copies no watch."""
+        return self
+
+    def __reduce__(self) -> tuple[type["Unwatched"], tuple[()]]:
+        """Leave no trace in the file of a model that is saved while it is watched."""
+        return Unwatched, ()
+
+
+@final
+class Unwatched:
+    """What a model that was saved while it was watched calls in place of the watch."""
+
+    def called(self, *_: object) -> None:
+        """See nothing."""
 
 
 @contextmanager
@@ -202,23 +224,6 @@ def watch(
         hooks.callback(model.register_forward_hook(seen.called).remove)
         hooks.callback(optimizer.register_step_pre_hook(seen.begins).remove)
         hooks.callback(optimizer.register_step_post_hook(seen.ends).remove)
-        for owner in (model, optimizer):
-            hooks.callback(noticed(owner, seen))
+        hooks.callback(seen.arrivals.forget)
         yield seen
         seen.ended()
-
-
-def noticed(owner: Any, seen: Watch) -> Any:
-    """Let `owner.zero_grad` also tell the watch; return what takes that back."""
-    plain = owner.zero_grad
-
-    def zero_grad(*args: Any, **kwargs: Any) -> None:
-        seen.clears()
-        plain(*args, **kwargs)
-
-    owner.zero_grad = zero_grad
-
-    def undo() -> None:
-        del owner.zero_grad
-
-    return undo

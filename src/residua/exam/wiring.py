@@ -10,7 +10,8 @@ from torch.overrides import TorchFunctionMode
 
 from residua.exam.observation import Wiring
 from residua.exam.shortest import shortest_way
-from residua.look import answer, untouched
+from residua.look import answer, seeded, untouched
+from residua.look.visit import own_parameters
 
 ADDITIONS = {torch.add, torch.Tensor.add, torch.Tensor.add_, torch.Tensor.__add__, torch.Tensor.__iadd__}
 MOST_TRIED = 24
@@ -73,7 +74,7 @@ def wiring(model: nn.Module, inputs: Tensor) -> Wiring:
     weighted = [
         name
         for name, module in model.named_modules()
-        if any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+        if any(parameter.ndim > 1 for parameter in own_parameters(module))
     ]
     return Wiring(
         rewritten=rewritten(model, inputs),
@@ -134,8 +135,7 @@ def copying(layers: Any) -> Iterator[None]:
 
 def run(model: nn.Module, inputs: Tensor) -> Tensor | None:
     """Return what the model gives, with the same random draws each time; None if it is no tensor."""
-    with untouched(model), torch.no_grad():
-        torch.manual_seed(0)
+    with untouched(model), seeded(model), torch.no_grad():
         return answer(model(inputs.clone()))
 
 

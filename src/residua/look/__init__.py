@@ -58,7 +58,7 @@ from residua.look.shatter import (
     white_noise,
 )
 from residua.look.signal import Signal, mean_square, signal, signal_row
-from residua.look.untouched import buffers_kept, untouched
+from residua.look.untouched import buffers_kept, seeded, untouched
 from residua.look.visit import visit
 from residua.look.wrappers import Bypassed, NoGradient, Recomputed, Recorded, Scaled, Silent
 
@@ -114,6 +114,7 @@ __all__ = [
     "roughness",
     "route_sum",
     "saved_bytes",
+    "seeded",
     "signal",
     "signal_row",
     "slice_along",

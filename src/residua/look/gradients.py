@@ -15,7 +15,7 @@ from torch.func import functional_call
 from residua.look.examples import Examples, Loss, differentiable
 from residua.look.signal import mean_square
 from residua.look.untouched import untouched
-from residua.look.visit import measured
+from residua.look.visit import looked_at, own_parameters
 
 
 @final
@@ -72,7 +72,8 @@ class Backward:
 
     Attributes:
         rows: of the parts, in the order of the run.
-        gradients: of each floating parameter by its name, frozen or not; None for one that the loss does not reach.
+        gradients: of each floating or complex parameter by its name, frozen or not, in real numbers; None for one that
+            the loss does not reach.
         loss: of the pass.
     """
 
@@ -110,10 +111,8 @@ def backward(
             output.register_hook(seen.append)  # type: ignore[no-untyped-call]
 
     with untouched(model), torch.enable_grad(), ExitStack() as hooks:
-        for name, module in model.named_modules():
-            if isinstance(module, only) if only else measured(module):
-                handle = module.register_forward_hook(partial(watch, name))
-                hooks.callback(handle.remove)
+        for name, module in looked_at(model, only):
+            hooks.callback(module.register_forward_hook(partial(watch, name)).remove)
         inputs, targets = examples
         value = loss(model(differentiable(inputs)), targets)
         if value.requires_grad:
@@ -122,14 +121,18 @@ def backward(
             gradient_row(position, name, module, seen[0])
             for position, (name, module, seen) in enumerate(entry for entry in reached if entry[2])
         )
-        gradients = {name: p.grad for name, p in model.named_parameters() if p.is_floating_point()}
+        gradients = {
+            name: None if p.grad is None else as_numbers(p.grad)
+            for name, p in model.named_parameters()
+            if p.requires_grad
+        }
         return Backward(rows, gradients, value.item())
 
 
 def gradient_row(position: int, name: str, module: nn.Module, gradient: Tensor) -> GradientRow:
     """Return the row of one part while the gradients of its parameters are still there."""
     square = mean_square(gradient)
-    own = [p.grad for p in module.parameters(recurse=False) if p.grad is not None]
+    own = [as_numbers(p.grad) for p in own_parameters(module) if p.grad is not None]
     return GradientRow(
         position,
         name,
@@ -204,7 +207,17 @@ def gradient_at(
         leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
         value = loss(functional_call(model, leaves, (inputs,)), targets)
         gradients = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
-    return dict(zip(leaves, gradients, strict=True))
+    return dict(zip(leaves, map(as_numbers, gradients), strict=True))
+
+
+def as_numbers(gradient: Tensor) -> Tensor:
+    """Return a gradient as real numbers side by side: a sparse one in full, of a complex one both parts.
+
+    >>> as_numbers(torch.tensor([1 + 2j])).tolist()
+    [[1.0, 2.0]]
+    """
+    full = gradient.to_dense() if gradient.is_sparse else gradient
+    return torch.view_as_real(full) if full.is_complex() else full
 
 
 def norm(tensors: Iterable[Tensor]) -> float:

@@ -15,8 +15,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
     On leaving, error or not, these are as before: every buffer (the running statistics of a batch norm),
     every `.grad` and `requires_grad`, the mode of every module, and the random states of Python, NumPy and
-    its devices. Within, all `.grad` are None, every floating parameter requires its gradient, and buffers are
-    copies, so what an instrument writes there is thrown away. Hooks and weights are not guarded: an instrument
+    its devices. Within, all `.grad` are None, every floating or complex parameter requires its gradient, and buffers
+    are copies, so what an instrument writes there is thrown away. Hooks and weights are not guarded: an instrument
     removes its own hooks and moves weights only through `torch.func.functional_call`.
 
     >>> norm = nn.BatchNorm1d(2)
@@ -29,12 +29,11 @@ def untouched(model: nn.Module) -> Iterator[None]:
     modes = [module.training for module in modules]
     parameters = list(model.parameters())
     gradients = [(parameter.grad, parameter.requires_grad) for parameter in parameters]
-    cards = {p.device.index or 0 for p in parameters if p.device.type == "cuda"}
-    with random_states_kept(sorted(cards)), buffers_kept(model):
+    with random_states_kept(cards_of(model)), buffers_kept(model):
         try:
             for parameter in parameters:
                 parameter.grad = None
-                parameter.requires_grad_(parameter.is_floating_point())
+                parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
             yield
         finally:
             for parameter, (gradient, required) in zip(parameters, gradients, strict=True):
@@ -54,6 +53,23 @@ def random_states_kept(cards: list[int]) -> Iterator[None]:
     finally:
         random.setstate(plain)
         np.random.set_state(array)  # noqa: NPY002
+
+
+@contextmanager
+def seeded(model: nn.Module, seed: int = 0) -> Iterator[None]:
+    """Draw the same random numbers each time within, on the processor and a model's cards, and none of the user's."""
+    cards = cards_of(model)
+    with random_states_kept(cards):
+        torch.default_generator.manual_seed(seed)
+        for card in cards:
+            with torch.cuda.device(card):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def cards_of(model: nn.Module) -> list[int]:
+    """Return the numbers of the cards on which parameters of a model lie."""
+    return sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """One run of a batch through a model, with a measure taken of what leaves each part; instruments may share it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,35 @@ Measure = Callable[[int, str, nn.Module, Tensor], Row]
 """From the position in the order of the run, the name, the part and what left it, to a row."""
 
 
+PARAMETRIZATIONS: Final = "parametrizations"
+"""Where PyTorch keeps what a weight is computed from, as by `weight_norm`; such a layer is a layer all the same."""
+
+
 def measured(module: nn.Module) -> bool:
     """Return whether a module is worth a row: a fork, or one that computes something itself."""
-    return isinstance(module, Join) or next(module.children(), None) is None
+    return isinstance(module, Join) or all(name == PARAMETRIZATIONS for name, _ in module.named_children())
+
+
+def looked_at(model: nn.Module, only: type[nn.Module] | None = None) -> Iterator[tuple[str, nn.Module]]:
+    """Walk the modules that have a row, or those of one class, by name; what computes a weight is none of them."""
+    for name, module in model.named_modules():
+        if PARAMETRIZATIONS in name.split("."):
+            continue
+        if isinstance(module, only) if only else measured(module):
+            yield name, module
+
+
+def own_parameters(module: nn.Module) -> Iterator[nn.Parameter]:
+    """Walk the parameters of a module itself, among them those that its weights are computed from.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+    >>> sorted(tuple(parameter.shape) for parameter in own_parameters(layer))
+    [(3,), (3, 1), (3, 2)]
+    """
+    yield from module.parameters(recurse=False)
+    inside = dict(module.named_children()).get(PARAMETRIZATIONS)
+    if inside is not None:
+        yield from inside.parameters()
 
 
 def visit(
@@ -44,9 +70,7 @@ def visit(
             rows.append(measure(len(rows), name, module, output.detach()))
 
     with untouched(model), torch.no_grad(), ExitStack() as hooks:
-        for name, module in model.named_modules():
-            if isinstance(module, only) if only else measured(module):
-                handle = module.register_forward_hook(partial(look, name))
-                hooks.callback(handle.remove)
+        for name, module in looked_at(model, only):
+            hooks.callback(module.register_forward_hook(partial(look, name)).remove)
         model(inputs)
     return tuple(rows)

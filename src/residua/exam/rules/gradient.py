@@ -81,8 +81,14 @@ def shatters(seen: Observation) -> Iterator[Cause]:
 
 def unreached(seen: Observation) -> Iterator[Cause]:
     """Find parameters that the loss does not depend on, or that never get a gradient."""
-    lost = [weight for weight in seen.weights if not weight.reached]
-    if lost and len(lost) == len(seen.weights):
+    lost = [weight for weight in seen.weights if weight.trainable and not weight.reached]
+    if seen.failure is not None:
+        yield Cause(
+            name="backward pass fails",
+            evidence=f"PyTorch computes no gradient: {seen.failure}",
+            harm=1.0,
+        )
+    elif lost and not any(weight.reached for weight in seen.weights):
         yield Cause(
             name="loss is detached",
             evidence="the loss has no gradient for any parameter: it is computed from detached values",

@@ -31,7 +31,7 @@ def constant(seen: Observation) -> Iterator[Cause]:
             f"{inputs.least:g} and {inputs.most:g}",
             harm=0.98,
         )
-    elif inputs.alike > 0.5:
+    elif inputs.alike > 0.5 and inputs.numbers:  # of words there are only so many
         yield Cause(
             name="samples are alike",
             evidence=f"{100 * inputs.alike:.0f} % of the samples are copies of another one",

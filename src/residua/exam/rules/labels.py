@@ -41,7 +41,7 @@ def out_of_range(seen: Observation) -> Iterator[Cause]:
     """Find labels that are no class of the network."""
     targets, shape = seen.targets, seen.outputs.shape
     classes = shape[1] if len(shape) > 1 else 0
-    if classes and targets.beyond(classes):
+    if targets.refused:
         begins = targets.least >= 1 and targets.most == classes
         yield Cause(
             name="labels out of range",

@@ -26,7 +26,8 @@ def add_norms(patient: Patient) -> str | None:
     found = channels(patient)
     for name, norm in found.items():
         layer = patient.model.get_submodule(name)
-        put = Chain(layer=layer, norm=norm.to(patient.batch[0].device))
+        weight = next(layer.parameters())
+        put = Chain(layer=layer, norm=norm.to(weight.device, weight.dtype))
         patient.put(name, put.train(patient.model.training))
     patient.adopt()
     return f"put batch norm after {len(found)} layers" if found else None

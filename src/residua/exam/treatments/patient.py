@@ -35,9 +35,10 @@ class Patient:
         if self.optimizer is None:
             return
         known = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
-        new = [p for p in self.model.parameters() if p.requires_grad and id(p) not in known]
+        new = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad and id(p) not in known]
         if new:
-            self.optimizer.add_param_group({"params": new})
+            named = "param_names" in self.optimizer.param_groups[0]
+            self.optimizer.add_param_group({"params": new if named else [p for _, p in new]})
 
     def put(self, name: str, part: nn.Module) -> None:
         """Put another module in place of the named one; the empty name is the model itself."""

@@ -5,6 +5,7 @@ layer by the deviation of what leaves it, from the first layer to the last.
 """
 
 import math
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ def rescale(patient: Patient) -> str | None:
     """Draw the weights anew after He, and scale each layer so that what leaves it has second moment 1."""
     begun = 0
     for module in patient.model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if drawable(module):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -45,11 +46,7 @@ def level(patient: Patient) -> str:
             output / size if bias is None else (output - spread(bias, output)) / size + spread(bias, output)
         )
 
-    hooks = [
-        module.register_forward_hook(scale)
-        for module in patient.model.modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    ]
+    hooks = [module.register_forward_hook(scale) for module in patient.model.modules() if drawable(module)]
     try:
         with untouched(patient.model), torch.no_grad():
             patient.model(patient.batch[0][:64])
@@ -57,6 +54,12 @@ def level(patient: Patient) -> str:
         for hook in hooks:
             hook.remove()
     return f"scale {scaled} of them so that the signal keeps its size"
+
+
+def drawable(module: nn.Module) -> TypeGuard[nn.Conv2d | nn.Linear]:
+    """Return whether a module is a layer that holds its weight itself, and does not compute it from others."""
+    held = dict(module.named_parameters(recurse=False))
+    return isinstance(module, nn.Conv2d | nn.Linear) and "weight" in held
 
 
 def spread(bias: Tensor, output: Tensor) -> Tensor:

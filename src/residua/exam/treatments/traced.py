@@ -12,20 +12,19 @@ import torch
 from torch import fx
 from torch.fx.passes.shape_prop import ShapeProp
 
+from residua.exam.calling import REFUSALS
 from residua.exam.treatments.patient import Patient
 from residua.exam.treatments.shortcuts import LAYERS, depth
-from residua.look import untouched
+from residua.look import answer, seeded, untouched
 from residua.parts import Scale
 
 PREFIX: Final = "shortcut_scale"
-REFUSALS: Final = (RuntimeError, TypeError, ValueError, AttributeError, LookupError)
-"""What somebody's code says when it runs on values that are none: it cannot be traced."""
 
 
 def add_traced_shortcuts(patient: Patient) -> str | None:
     """Trace a model, and lead a sum around each pair of layers that keeps the shape."""
     graph = traced(patient)
-    if graph is None:
+    if graph is None or not does_the_same(graph, patient):
         return None
     device = patient.batch[0].device
     found = [cut for row in rows(graph) for cut in cuts(graph, row)]
@@ -53,6 +52,20 @@ def traced(patient: Patient) -> fx.GraphModule | None:
     except REFUSALS:
         return None
     return graph
+
+
+def does_the_same(graph: fx.GraphModule, patient: Patient) -> bool:
+    """Return whether a graph answers as the model does in both modes: what hangs on the mode may be fixed in it."""
+    inputs = patient.batch[0][:4]
+    for training in (True, False):
+        told = []
+        for model in (graph, patient.model):
+            with untouched(model), seeded(model), torch.no_grad():
+                model.train(training)
+                told.append(answer(model(inputs)))
+        if told[0] is None or told[1] is None or not torch.allclose(told[0], told[1], equal_nan=True):
+            return False
+    return True
 
 
 def rows(graph: fx.GraphModule) -> Iterator[list[fx.Node]]:
