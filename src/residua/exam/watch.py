@@ -51,6 +51,7 @@ class Watch:
         self.steps = 0
         self.causes: tuple[Cause, ...] = ()
         self.names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
+        self.zero = {id(p) for p in model.parameters() if not p.detach().any()}
         self.arrivals = Arrivals(model.parameters())
         self.searches = False
         """Whether a step computes the gradients itself, as with a closure."""
@@ -95,7 +96,9 @@ class Watch:
                 moving = [
                     p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
                 ]
-                self.before = {id(p): p.detach().clone() for p in moving[:: max(1, len(moving) // FOLLOWED)]}
+                # What began at zero moves by much of its size in its first steps, at any rate.
+                sized = [p for p in moving if self.steps >= CLOSE or id(p) not in self.zero]
+                self.before = {id(p): p.detach().clone() for p in sized[:: max(1, len(sized) // FOLLOWED)]}
 
     def look_at_gradients(self) -> None:
         """Look at the gradients that a step goes along."""
@@ -143,9 +146,7 @@ class Watch:
             torch._foreach_norm([weights[k].detach() - old for k, old in self.before.items()])
         )
         size = torch.stack(torch._foreach_norm(list(self.before.values())))
-        # What began at zero moves by much of its size in its first steps, at any rate.
-        then = torch.stack(torch._foreach_norm([weights[k].detach() for k in self.before]))
-        shares = (moved / torch.maximum(size, then).clamp_min(1e-12))[size > 0]
+        shares = (moved / size.clamp_min(1e-12))[size > 0]
         if not len(shares):
             return
         middle = shares.median().item()
@@ -177,7 +178,8 @@ class Watch:
             names = [name for name in self.names.values() if name in self.still]
             self.add(
                 "parameters never moved",
-                f"{len(names)} of {len(self.names)} tensors that ask for one had no gradient in any step that was looked at",
+                f"{len(names)} of {len(self.names)} tensors that may move had no gradient in any step that was "
+                "looked at",
                 harm=0.3,
                 layer=names[0],
             )
