@@ -1,9 +1,12 @@
 """Noise to examine a network with: labels by lot, masks that follow the picture."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
+from residua.errors import BadInput
 from residua.exam import diagnose
 from residua.training.subject import open_subject
 
@@ -26,3 +29,34 @@ def test_labels_of_noise_are_drawn_by_lot_always_in_the_same_way() -> None:
 
     assert labels().unique().tolist() == [0, 1, 2, 3, 4]
     assert torch.equal(labels(), labels())
+
+
+def opened(path: Path, function: str) -> object:
+    return open_subject(f"{path}:{function}", shape=(1, 8, 8), classes=3).model
+
+
+def test_a_file_may_hold_dataclasses_and_annotations_from_the_future(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "from torch import nn\n"
+        "@dataclass\n"
+        "class Sizes:\n"
+        "    inside: int = 64\n"
+        "def make(sizes: Sizes = Sizes()):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(sizes.inside, 3))\n"
+        "def asks(width):\n"
+        "    return nn.Linear(width, 3)\n"
+        "def fails():\n"
+        "    return nn.Nothing()\n"
+        "number = 3\n"
+    )
+    assert isinstance(opened(path, "make"), torch.nn.Sequential)
+    with pytest.raises(BadInput, match="asks of .* cannot be called without arguments: missing .* 'width'"):
+        opened(path, "asks")
+    for name in ("other", "number"):
+        with pytest.raises(BadInput, match=f"has no function '{name}'"):
+            opened(path, name)
+    with pytest.raises(AttributeError, match="Nothing"):  # their own mistake keeps its traceback
+        opened(path, "fails")

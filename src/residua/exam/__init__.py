@@ -7,7 +7,8 @@ a treated copy. The model that is given is left exactly as it was.
 From the model to the answer, one file a step:
 
 calling        the model and the loss called for the first time: what they cannot take is refused in a sentence
-observe        one look with the instruments of `residua.look`: an `Observation`, numbers only
+observe        one look with the instruments of `residua.look`: an `Observation`, numbers only; inventory is what a model
+               and its optimiser are made of, asking what a loss is, squashing what closes a model
 first_step     how much one step learns, for observe; level holds its answers against the best that looks at nothing
 shortest       the shortest way through the network, for observe
 probe          real steps on copies, at several learning rates; trial is one of them
@@ -16,6 +17,7 @@ rules/         what may be wrong, one rule a fault, in seven files by where it l
 verdict        from features and causes to a probability
 treatments/    what may be done about each cause, each changing a copy
 heal           try treatments, keep what helps
+watch          what shows while a training runs; arrivals tells gradients that came from those that were left
 bands          what healthy copies of this very network show, layer by layer
 """
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from residua.exam.calling import uncompiled
+from residua.exam.calling import refuse_batch, uncompiled
 from residua.exam.cause import Cause
 from residua.exam.features import Features, features
 from residua.exam.observation import Observation
@@ -17,7 +17,7 @@ from residua.exam.probe import probe
 from residua.exam.rules import RULES
 from residua.exam.trial import ProbeRow
 from residua.exam.verdict import LIKELY, USUAL, Verdict, nowhere, probability, rates, verdict
-from residua.look import Examples, Loss
+from residua.look import Examples, Loss, untouched
 
 Depth = Literal["still", "probe"]
 
@@ -74,10 +74,13 @@ def diagnose(
         BadInput: the model cannot take the batch, or cannot be copied.
     """
     model = uncompiled(model)
-    seen = observe(model, batch, loss=loss, optimizer=optimizer)
+    refuse_batch(model, batch)
+    batch = batch[0].detach(), batch[1].detach()
     probed: tuple[ProbeRow, ...] = ()
-    if depth == "probe" and seen.coherence is not None:
-        probed = probe(model, batch, loss=loss, optimizer=optimizer)
+    with untouched(loss if isinstance(loss, nn.Module) else nn.Module()):  # a loss may hold weights too
+        seen = observe(model, batch, loss=loss, optimizer=optimizer)
+        if depth == "probe" and seen.coherence is not None:
+            probed = probe(model, batch, loss=loss, optimizer=optimizer)
     return judge(seen, probed, steps=steps)
 
 

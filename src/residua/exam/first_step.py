@@ -16,7 +16,7 @@ from residua.exam.calling import REFUSALS
 from residua.exam.level import Level, heads, on_each_head
 from residua.exam.observation import FirstStep
 from residua.look import Examples, Loss, untouched
-from residua.look.gradients import as_numbers
+from residua.look.gradients import as_numbers, as_weights
 
 LENGTHS: Final = (0.01, 0.1)
 """Of the norm of each weight: a usual step, and a large one."""
@@ -44,7 +44,7 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
     FirstStep(saves=0.0, could_save=0.0)
     """
     inputs, targets = examples
-    weights = {name: p for name, p in model.named_parameters() if p.requires_grad and p.is_floating_point()}
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
     with untouched(model), torch.enable_grad():
         before = model(inputs)
         level = Level(before, targets, loss)
@@ -54,9 +54,11 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
             slopes = {}
     best = FirstStep(saves=0.0, could_save=0.0)
     for length in LENGTHS if slopes else ():
-        moved = {name: stepped(weights[name].detach(), slope, length) for name, slope in slopes.items()}
+        moved = {
+            name: stepped(as_numbers(weights[name].detach()), slope, length) for name, slope in slopes.items()
+        }
         with untouched(model), torch.no_grad():
-            after = functional_call(model, moved, (inputs,))
+            after = functional_call(model, as_weights(moved, model), (inputs,))
         best = FirstStep(
             saves=max(best.saves, level.saved(after)),
             could_save=max(best.could_save, *map(level.could_be_saved, (after, difference(after, before)))),

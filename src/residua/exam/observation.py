@@ -81,7 +81,7 @@ class Outputs:
         finite: no value is infinite or not a number.
         size: root mean square.
         sums_to_one: they are not negative, and add up to 1 over the classes.
-        unit_interval: all lie between 0 and 1.
+        unit_interval: all lie between 0 and 1, and one of the last operations sees to it.
         gap: how far the outputs in evaluation mode are from those in training mode, over their size; None if
             the network has no running statistics that were ever updated.
     """

@@ -1,7 +1,7 @@
 """The still exam: one batch, forward and backward, and everything that can be read from it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -10,12 +10,21 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from residua.errors import BadInput
 from residua.exam.asking import ask, describe_inputs, describe_targets, refuses_beyond
 from residua.exam.calling import REFUSALS, first_line, forward, refuse_batch, refuse_loss
 from residua.exam.few import few
 from residua.exam.first_step import first_step
-from residua.exam.observation import FirstStep, Layer, Norm, Observation, Optimisation, Outputs, Weight
-from residua.exam.waking import woken
+from residua.exam.inventory import norms, optimisation, weights
+from residua.exam.observation import (
+    FirstStep,
+    Layer,
+    Observation,
+    Outputs,
+    Wiring,
+)
+from residua.exam.squashing import squashed
+from residua.exam.waking import duplicate, woken
 from residua.exam.wiring import wiring
 from residua.look import (
     Backward,
@@ -28,12 +37,11 @@ from residua.look import (
     backward,
     coherence,
     comparing,
-    mean_square,
     signal_row,
     untouched,
     visit,
 )
-from residua.look.gradients import as_numbers, norm
+from residua.look.gradients import norm
 from residua.look.visit import own_parameters
 from residua.parts import Join
 
@@ -71,7 +79,7 @@ def observe(
         refuse_loss(loss, given, chosen[1])
     awake, _ = woken(model, chosen, loss)
     back, failure = differentiated(awake, chosen, loss)
-    coherent, taken = followed(awake, chosen, loss, back)
+    coherent, taken = followed(*in_float32(awake, chosen, back), loss)
     parts = observed_parts(awake, chosen[0])
     return Observation(
         training=model.training,
@@ -82,8 +90,8 @@ def observe(
         loss=ask(loss, given, chosen[1]),
         layers=layers(awake, parts, back),
         weights=weights(model, back, optimizer),
-        norms=norms(model, parts),
-        wiring=wiring(model, chosen[0][:WIRED]),
+        norms=norms(model, {part.signal.name: part.values for part in parts}),
+        wiring=wired(model, chosen[0]),
         coherence=coherent,
         first_step=taken,
         failure=failure,
@@ -110,8 +118,25 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> tuple[Ba
         return none, first_line(error) if reached else None
 
 
+def in_float32(model: nn.Module, examples: Examples, back: Backward) -> tuple[nn.Module, Examples, Backward]:
+    """Return a model with its batch and its gradients; of one in half precision a copy in float32.
+
+    A small step is lost in the rounding of bfloat16, and so is what is left of the gradient after it.
+    """
+    if not any(p.dtype in (torch.bfloat16, torch.float16) for p in model.parameters()):
+        return model, examples, back
+    inputs = examples[0].float() if examples[0].is_floating_point() else examples[0]
+    full = duplicate(model).float()
+    try:
+        forward(full, inputs)
+    except BadInput:  # its own code asks for half precision
+        return model, examples, back
+    known = {name: None if slope is None else slope.float() for name, slope in back.gradients.items()}
+    return full, (inputs, examples[1]), replace(back, gradients=known)
+
+
 def followed(
-    model: nn.Module, examples: Examples, loss: Loss, back: Backward
+    model: nn.Module, examples: Examples, back: Backward, loss: Loss
 ) -> tuple[Coherence | None, FirstStep]:
     """Return whether the gradient survives a small step, and how much a usual one learns.
 
@@ -141,7 +166,7 @@ def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outpu
         finite=bool(torch.isfinite(outputs).all()),
         size=outputs.float().square().mean().sqrt().item(),
         sums_to_one=inside and several and bool(((sums - 1).abs() < 1e-3).all()),
-        unit_interval=inside,
+        unit_interval=inside and squashed(model, inputs),
         gap=gap(model, inputs),
     )
 
@@ -179,6 +204,14 @@ class PartSeen:
     saturated: float | None
     values: int
     places: int
+
+
+def wired(model: nn.Module, inputs: Tensor) -> Wiring:
+    """Return how a network is wired, seen with few samples; with all where it takes no fewer than it was made for."""
+    try:
+        return wiring(model, inputs[:WIRED])
+    except REFUSALS:
+        return wiring(model, inputs)
 
 
 def observed_parts(model: nn.Module, inputs: Tensor) -> tuple[PartSeen, ...]:
@@ -235,87 +268,3 @@ def pull(module: nn.Module, gradient: float | None) -> float | None:
     """Return the norm of the gradient of a layer's weights times their own; None where it has none."""
     own = [p.detach() for p in own_parameters(module) if p.is_floating_point()]
     return gradient * norm(own) if own and gradient is not None else None
-
-
-def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer | None) -> tuple[Weight, ...]:
-    """Return a row for each parameter: its size is the model's own, its gradient that of the woken model."""
-    moved = (
-        None if optimizer is None else {id(p) for group in optimizer.param_groups for p in group["params"]}
-    )
-    rows = []
-    for name, parameter in model.named_parameters():
-        values, gradient = as_numbers(parameter.detach()).float(), back.gradients.get(name)
-        matrix = parameter.ndim > 1
-        spread = values.std(correction=0).item() * math.sqrt(values[0].numel()) if matrix else None
-        rows.append(
-            Weight(
-                name=name,
-                count=parameter.numel(),
-                matrix=matrix,
-                trainable=parameter.requires_grad,
-                optimised=None if moved is None else id(parameter) in moved,
-                reached=gradient is not None,
-                size=math.sqrt(mean_square(values)),
-                gradient=0.0 if gradient is None else math.sqrt(mean_square(gradient)),
-                gain=spread,
-            )
-        )
-    return tuple(rows)
-
-
-def norms(model: nn.Module, parts: Sequence[PartSeen]) -> tuple[Norm, ...]:
-    """Return a row for each normalisation over the batch."""
-    values = {part.signal.name: part.values for part in parts}
-    return tuple(
-        Norm(
-            name=name,
-            training=module.training or module.running_mean is None,
-            momentum=module.momentum,
-            seen=None if module.num_batches_tracked is None else int(module.num_batches_tracked),
-            finite=sound(module),
-            values=seen_in(values, name),
-        )
-        for name, module in model.named_modules()
-        if isinstance(module, _BatchNorm)
-    )
-
-
-def seen_in(values: Mapping[str, int], name: str) -> int:
-    """Return the numbers that each channel of a norm has; of one with an activation within, those of what is within.
-
-    >>> seen_in({"norm.act": 8}, "norm"), seen_in({"other": 8}, "norm")
-    (8, 0)
-    """
-    inside = (count for other, count in values.items() if other.startswith(f"{name}."))
-    return values[name] if name in values else next(inside, 0)
-
-
-def sound(norm: _BatchNorm) -> bool:
-    """Return whether the running statistics of a norm are finite, and no variance is negative."""
-    if norm.running_mean is None or norm.running_var is None:
-        return True
-    finite = torch.isfinite(norm.running_mean).all() & torch.isfinite(norm.running_var).all()
-    return bool(finite & (norm.running_var >= 0).all())
-
-
-def rate_of(group: Mapping[str, Any]) -> float:
-    """Return the learning rate of a group; of one that a schedule has begun low, that which it leads to."""
-    return max(float(group["lr"]), float(group.get("initial_lr", 0.0)))
-
-
-def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisation:
-    """Return how the optimiser is set."""
-    groups = optimizer.param_groups
-    own = {id(parameter) for parameter in model.parameters()}
-    rates = [rate_of(group) for group in groups]
-    momenta = [
-        float(group["betas"][0]) if "betas" in group else group.get("momentum", 0.0) for group in groups
-    ]
-    return Optimisation(
-        kind=type(optimizer).__name__,
-        lr=max(rates),
-        least_lr=min(rates),
-        momentum=max(momenta),
-        weight_decay=max(float(group.get("weight_decay", 0.0)) for group in groups),
-        foreign=sum(id(p) not in own for group in groups for p in group["params"]),
-    )

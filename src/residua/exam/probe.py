@@ -10,7 +10,7 @@ from torch.utils.flop_counter import flop_registry
 from residua.errors import BadInput
 from residua.exam.calling import REFUSALS
 from residua.exam.few import few
-from residua.exam.observe import rate_of
+from residua.exam.inventory import rate_of
 from residua.exam.trial import ENOUGH, STEPS, ProbeRow, Trial
 from residua.exam.waking import duplicate, duplicate_both
 from residua.look import Examples, Loss, seeded, untouched

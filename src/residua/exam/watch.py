@@ -89,7 +89,9 @@ class Watch:
         """Look at a step that is about to be taken."""
         self.rates.append(max(float(group["lr"]) for group in self.optimizer.param_groups))
         self.highest_rate = max(self.highest_rate, self.rates[-1])
-        self.searches = (given[0] if given else named.get("closure")) is not None
+        # PyTorch gives a hook the optimiser itself before what `step` was called with.
+        closure = given[1] if len(given) > 1 else named.get("closure")
+        self.searches = closure is not None
         if not self.searches:
             self.look_at_gradients()
             if self.looking:

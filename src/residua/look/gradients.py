@@ -182,7 +182,11 @@ def coherence(
     >>> round(coherence(nn.Linear(2, 3), examples).cosine, 3)
     1.0
     """
-    weights = {name: p.detach() for name, p in model.named_parameters() if p.is_floating_point()}
+    weights = {
+        name: as_numbers(p.detach())
+        for name, p in model.named_parameters()
+        if p.is_floating_point() or p.is_complex()
+    }
     if known is None:
         here = gradient_at(model, weights, examples, loss)
     else:
@@ -205,7 +209,7 @@ def gradient_at(
     inputs, targets = examples
     with untouched(model), torch.enable_grad():
         leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
-        value = loss(functional_call(model, leaves, (inputs,)), targets)
+        value = loss(functional_call(model, as_weights(leaves, model), (inputs,)), targets)
         gradients = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
     return dict(zip(leaves, map(as_numbers, gradients), strict=True))
 
@@ -218,6 +222,15 @@ def as_numbers(gradient: Tensor) -> Tensor:
     """
     full = gradient.to_dense() if gradient.is_sparse else gradient
     return torch.view_as_real(full) if full.is_complex() else full
+
+
+def as_weights(numbers: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Return real numbers as the weights of a model that they stand for: two of them are a complex one."""
+    own = dict(model.named_parameters())
+    return {
+        name: torch.view_as_complex(values) if own[name].is_complex() else values
+        for name, values in numbers.items()
+    }
 
 
 def norm(tensors: Iterable[Tensor]) -> float:

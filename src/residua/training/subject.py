@@ -1,9 +1,11 @@
 """What the exam is asked about: a network by its name, its file or its run, and a batch to look at it with."""
 
 import importlib.util
+import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import final
 
 import torch
@@ -203,17 +205,36 @@ def own_model(target: str) -> nn.Module:
         )
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
+    before = sys.modules.get(spec.name)
+    sys.modules[spec.name] = module  # dataclasses look for the module that they are in
     try:
         spec.loader.exec_module(module)
-        made = getattr(module, function)()
-    except AttributeError as error:
-        raise BadInput(
-            f"{path} has no function '{function}' that can be called without arguments: {error}"
-        ) from error
+        made = called_alone(module, function, path)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {reason(error)}") from error
     finally:
         sys.path.pop(0)
+        if before is not None:
+            sys.modules[spec.name] = before
     if not isinstance(made, nn.Module):
         raise BadInput(f"{function} of {path} gives a {type(made).__name__}; it must give a torch.nn.Module")
+    return made
+
+
+def called_alone(module: ModuleType, function: str, path: Path) -> object:
+    """Return what a function of a module gives without arguments.
+
+    Raises:
+        BadInput: there is none of that name, or it needs some.
+    """
+    make = getattr(module, function, None)
+    if not callable(make):
+        raise BadInput(f"{path} has no function '{function}'; give the name of one that gives a model")
+    try:
+        inspect.signature(make).bind()
+    except TypeError as error:
+        raise BadInput(f"{function} of {path} cannot be called without arguments: {error}") from error
+    except ValueError:  # of a few built in there is no signature
+        pass
+    made: object = make()
     return made

@@ -88,13 +88,13 @@ def unreached(seen: Observation) -> Iterator[Cause]:
             evidence=f"PyTorch computes no gradient: {seen.failure}",
             harm=1.0,
         )
-    elif lost and not any(weight.reached for weight in seen.weights):
+    elif lost and not any(weight.reached for weight in seen.weights) and not seen.targets.refused:
         yield Cause(
             name="loss is detached",
             evidence="the loss has no gradient for any parameter: it is computed from detached values",
             harm=1.0,
         )
-    elif lost:
+    elif lost and any(weight.reached for weight in seen.weights):
         yield Cause(
             name="detached layers",
             evidence=f"{share(lost, seen)} of the parameters have no gradient: nothing of them reaches the loss",

@@ -1,0 +1,96 @@
+"""What a model and its optimiser are made of: weights, norms over the batch, and how steps are set."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from residua.exam.observation import Norm, Optimisation, Weight
+from residua.look import Backward, mean_square
+from residua.look.gradients import as_numbers
+
+
+def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer | None) -> tuple[Weight, ...]:
+    """Return a row for each parameter: its size is the model's own, its gradient that of the woken model."""
+    moved = (
+        None if optimizer is None else {id(p) for group in optimizer.param_groups for p in group["params"]}
+    )
+    rows = []
+    for name, parameter in model.named_parameters():
+        values, gradient = as_numbers(parameter.detach()).float(), back.gradients.get(name)
+        matrix = parameter.ndim > 1
+        spread = values.std(correction=0).item() * math.sqrt(values[0].numel()) if matrix else None
+        rows.append(
+            Weight(
+                name=name,
+                count=parameter.numel(),
+                matrix=matrix,
+                trainable=parameter.requires_grad,
+                optimised=None if moved is None else id(parameter) in moved,
+                reached=gradient is not None,
+                size=math.sqrt(mean_square(values)),
+                gradient=0.0 if gradient is None else math.sqrt(mean_square(gradient)),
+                gain=spread,
+            )
+        )
+    return tuple(rows)
+
+
+def norms(model: nn.Module, values: Mapping[str, int]) -> tuple[Norm, ...]:
+    """Return a row for each normalisation over the batch; `values` is how many numbers each channel of a layer has."""
+    return tuple(
+        Norm(
+            name=name,
+            training=module.training or module.running_mean is None,
+            momentum=module.momentum,
+            seen=None if module.num_batches_tracked is None else int(module.num_batches_tracked),
+            finite=sound(module),
+            values=seen_in(values, name),
+        )
+        for name, module in model.named_modules()
+        if isinstance(module, _BatchNorm)
+    )
+
+
+def seen_in(values: Mapping[str, int], name: str) -> int:
+    """Return the numbers that each channel of a norm has; of one with an activation within, those of what is within.
+
+    >>> seen_in({"norm.act": 8}, "norm"), seen_in({"other": 8}, "norm")
+    (8, 0)
+    """
+    inside = (count for other, count in values.items() if other.startswith(f"{name}."))
+    return values[name] if name in values else next(inside, 0)
+
+
+def sound(norm: _BatchNorm) -> bool:
+    """Return whether the running statistics of a norm are finite, and no variance is negative."""
+    if norm.running_mean is None or norm.running_var is None:
+        return True
+    finite = torch.isfinite(norm.running_mean).all() & torch.isfinite(norm.running_var).all()
+    return bool(finite & (norm.running_var >= 0).all())
+
+
+def rate_of(group: Mapping[str, Any]) -> float:
+    """Return the learning rate of a group; of one that a schedule has begun low, that which it leads to."""
+    return max(float(group["lr"]), float(group.get("initial_lr", 0.0)))
+
+
+def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisation:
+    """Return how the optimiser is set."""
+    groups = optimizer.param_groups
+    own = {id(parameter) for parameter in model.parameters()}
+    rates = [rate_of(group) for group in groups]
+    momenta = [
+        float(group["betas"][0]) if "betas" in group else group.get("momentum", 0.0) for group in groups
+    ]
+    return Optimisation(
+        kind=type(optimizer).__name__,
+        lr=max(rates),
+        least_lr=min(rates),
+        momentum=max(momenta),
+        weight_decay=max(float(group.get("weight_decay", 0.0)) for group in groups),
+        foreign=sum(id(p) not in own for group in groups for p in group["params"]),
+    )

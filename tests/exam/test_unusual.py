@@ -1,0 +1,358 @@
+"""What people really give: losses with a domain, labels of other kinds, kept activations, optimisers around others."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from residua.exam import Diagnosis, diagnose, examine, heal, healthy_bands
+from residua.exam.asking import agreement
+
+
+def rows(*, inside: int = 20, hidden: int = 64, outside: int = 4, layers: int = 1) -> nn.Sequential:
+    torch.manual_seed(0)
+    middle = [part for _ in range(layers) for part in (nn.Linear(hidden, hidden), nn.ReLU())]
+    return nn.Sequential(nn.Linear(inside, hidden), nn.ReLU(), *middle, nn.Linear(hidden, outside))
+
+
+def samples() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(128, 20, generator=generator)
+    return inputs, inputs[:, :4].argmax(1)
+
+
+def names(found: Diagnosis) -> list[str]:
+    return [cause.name for cause in found.causes]
+
+
+class Gaussian(nn.Module):
+    """A mean and a variance for each sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = rows(outside=2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, spread = self.body(x).chunk(2, 1)
+        return mean[:, 0], F.softplus(spread)[:, 0]
+
+
+class Words(nn.Module):
+    """A word after each word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Embedding(50, 32), nn.Linear(32, 50)
+
+    def forward(self, words: Tensor) -> Tensor:
+        return self.head(self.embed(words))  # type: ignore[no-any-return]
+
+
+def binary(given: Tensor, labels: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(given[:, 0], labels.float())
+
+
+def by_word(given: Tensor, words: Tensor) -> Tensor:
+    return F.cross_entropy(given.flatten(0, 1), words.flatten())
+
+
+def variance(given: tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
+    return F.gaussian_nll_loss(given[0], targets, given[1])
+
+
+def density(given: tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
+    return -torch.distributions.Normal(given[0], given[1]).log_prob(targets).mean()
+
+
+def inside(given: Tensor, targets: Tensor) -> Tensor:
+    assert ((given >= 0) & (given <= 1)).all(), "shares, please"
+    return F.mse_loss(given, targets)
+
+
+def pairs() -> dict[str, tuple[Callable[[], nn.Module], Tensor, Tensor, Any]]:
+    inputs, _ = samples()
+    words = torch.randint(50, (128, 16), generator=torch.Generator().manual_seed(0))
+    shares = inputs[:, :4].sigmoid()
+    return {
+        "words in a row": (Words, words, words, by_word),
+        "one logit": (lambda: rows(outside=1), inputs, (inputs[:, 0] > 0).long(), binary),
+        "one logit, truth": (lambda: rows(outside=1), inputs, inputs[:, 0] > 0, binary),
+        "counts": (lambda: rows(outside=1), inputs, inputs[:, 0].exp().long()[:, None], F.poisson_nll_loss),
+        "a variance": (Gaussian, inputs, inputs[:, 0], variance),
+        "a density": (Gaussian, inputs, inputs[:, 0], density),
+        "shares": (lambda: nn.Sequential(*rows(), nn.Sigmoid()), inputs, shares, inside),
+        "each its own": (lambda: rows(outside=128), inputs, torch.arange(128), F.cross_entropy),
+    }
+
+
+@pytest.mark.parametrize("name", pairs())
+@pytest.mark.parametrize("depth", ["still", "probe"])
+def test_what_a_loss_takes_is_asked_of_the_loss(name: str, depth: Any) -> None:
+    torch.manual_seed(0)
+    make, inputs, targets, loss = pairs()[name]
+    found = diagnose(make(), (inputs, targets), loss=loss, depth=depth)
+    assert "labels out of range" not in names(found)
+    assert found.verdict == "trains", (found.probability, found.causes)
+
+
+def test_labels_that_the_loss_refuses_are_named_wherever_they_lie() -> None:
+    inputs, labels = samples()
+    for place in (0, 127):  # the network sees the first 64
+        wrong = labels.clone()
+        wrong[place] = 4
+        found = diagnose(rows(), (inputs, wrong), loss=F.cross_entropy, depth="still")
+        assert names(found) == ["labels out of range"]
+
+
+def test_neighbours_say_nothing_where_hardly_two_samples_have_one_label() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(128, 8, generator=generator)
+    assert agreement(inputs, torch.arange(128)) is None
+    assert agreement(inputs, torch.randint(1000, (128,), generator=generator)) is None
+    assert agreement(inputs, inputs[:, 0] > 0) is not None
+
+
+def test_a_rate_that_warms_up_is_not_zero() -> None:
+    model = rows()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, step / 100))
+    assert optimizer.param_groups[0]["lr"] == 0
+    found = diagnose(model, samples(), loss=F.cross_entropy, optimizer=optimizer)
+    assert (found.verdict, names(found)) == ("trains", [])
+
+
+class Frozen(nn.Module):
+    """A body that is only looked through, and a head that learns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = rows(outside=64).requires_grad_(False), nn.Linear(64, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            seen = self.body(x)
+        return self.head(F.relu(seen))  # type: ignore[no-any-return]
+
+
+class Waves(nn.Module):
+    """A layer with complex weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(11, 4, dtype=torch.cfloat) / 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (torch.fft.rfft(x) @ self.weight).real
+
+
+class Averaged(nn.Module):
+    """The mean of some words, whose gradient is sparse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Embedding(50, 32, sparse=True), nn.Linear(32, 4)
+
+    def forward(self, words: Tensor) -> Tensor:
+        return self.head(self.embed(words).mean(1))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("make", [Frozen, Waves])
+def test_weights_of_other_kinds_are_reached(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    found = diagnose(make(), samples(), loss=F.cross_entropy)
+    assert (found.verdict, names(found)) == ("trains", [])
+
+
+def test_a_sparse_gradient_is_a_gradient() -> None:
+    torch.manual_seed(0)
+    words = torch.randint(50, (128, 3))
+    found = diagnose(Averaged(), (words, words[:, 0] % 4), loss=F.cross_entropy)
+    assert not {"loss is detached", "detached layers"} & set(names(found))
+
+
+def test_a_way_back_that_fails_says_why() -> None:
+    class Rewriting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(20, 16), nn.Linear(16, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen = torch.sigmoid(self.first(x))
+            seen += 1
+            return self.last(seen)  # type: ignore[no-any-return]
+
+    found = diagnose(Rewriting(), samples(), loss=F.cross_entropy, depth="still")
+    assert names(found)[0] == "backward pass fails"
+    assert "inplace operation" in found.causes[0].evidence
+
+
+def test_a_parametrized_layer_is_a_layer() -> None:
+    plain = diagnose(rows(layers=3), samples(), loss=F.cross_entropy, depth="still")
+    model = rows(layers=3)
+    for part in model:
+        if isinstance(part, nn.Linear):
+            weight_norm(part)
+    normed = diagnose(model, samples(), loss=F.cross_entropy, depth="still")
+    assert normed.seen.depth == plain.seen.depth == 5
+    assert [layer.kind for layer in normed.seen.weighted] == ["ParametrizedLinear"] * 5
+    assert normed.features.pull_range < 3
+    healthy_bands(model, samples())  # what computes its weight cannot be drawn anew, and is left as it is
+
+
+class Keeping(nn.Module):
+    """A model that keeps what it gave, to be drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = rows()
+        self.last: Tensor | None = None
+        self.several: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        given: Tensor = self.body(x)
+        self.last, self.several = given.softmax(1), [given]
+        return given
+
+
+def test_a_model_that_keeps_what_it_gave_can_be_probed() -> None:
+    model, (inputs, labels) = Keeping(), samples()
+    model(inputs)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    assert examine(model, (inputs, labels), optimizer=optimizer).verdict == "trains"
+    assert model.last is not None
+
+
+class Wrapper(torch.optim.Optimizer):
+    """An optimiser around another one, which a copy of it has lost."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {"lr": 0.05})
+        self.base = torch.optim.SGD(self.param_groups, lr=0.05)
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        self.base.step(closure)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.LBFGS, Wrapper])
+def test_optimisers_that_ask_for_more_are_probed_too(kind: Any) -> None:
+    model = rows()
+    found = diagnose(model, samples(), loss=F.cross_entropy, optimizer=kind(model.parameters()))
+    assert found.verdict == "trains"
+    assert found.probed
+
+
+class Own(nn.Sequential):
+    """A row with a sum of its own around it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)  # type: ignore[no-any-return]
+
+
+class ByPlace(nn.Module):
+    """Parts called by their places in a row."""
+
+    def __init__(self, drop: bool) -> None:
+        super().__init__()
+        parts = [part for _ in range(30) for part in (nn.Linear(20, 20), nn.Sigmoid())]
+        self.body, self.own, self.head = nn.Sequential(*parts), Own(nn.Linear(20, 20)), nn.Linear(20, 4)
+        self.drop = drop
+
+    def forward(self, x: Tensor) -> Tensor:
+        for place in range(60):
+            x = self.body[place](x)
+        if self.drop:
+            x = F.dropout(x, 0.5, training=self.training)
+        return self.head(self.own(x))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_treatment_that_does_not_fit_is_none(drop: bool) -> None:
+    torch.manual_seed(0)
+    model, (inputs, labels) = ByPlace(drop), samples()
+    names_, weights = [name for name, _ in model.named_modules()], copy.deepcopy(model.state_dict())
+    healed = heal(model, (inputs, labels), depth="still")
+    healed.model.eval()
+    assert torch.equal(healed.model(inputs), healed.model(inputs))
+    assert names_ == [name for name, _ in model.named_modules()]
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+
+
+def test_an_optimiser_with_names_and_weights_in_double_precision_can_be_healed() -> None:
+    torch.manual_seed(0)
+    model = rows(layers=30).double()
+    optimizer = torch.optim.SGD(model.named_parameters(), lr=0.1)
+    inputs, labels = samples()
+    healed = heal(model, (inputs.double(), labels), optimizer=optimizer, depth="still")
+    assert healed.edits
+    assert healed.after.probability > healed.before.probability
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_logits_that_happen_to_lie_between_0_and_1_are_logits(seed: int) -> None:
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+    with torch.no_grad():
+        model[-1].weight.mul_(0.1)
+        model[-1].bias.fill_(0.5)
+    inputs, _ = samples()
+    targets = (inputs[:, :1] > 0).float()
+    found = diagnose(model, (inputs, targets), loss=F.binary_cross_entropy_with_logits, depth="still")
+    assert "sigmoid before a loss that applies one" not in names(found)
+    doubled = diagnose(
+        nn.Sequential(model, nn.Sigmoid()),
+        (inputs, targets),
+        loss=F.binary_cross_entropy_with_logits,
+        depth="still",
+    )
+    assert "sigmoid before a loss that applies one" in names(doubled)
+
+
+class Weighing(nn.Module):
+    """A loss with a weight of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, given: Tensor, targets: Tensor) -> Tensor:
+        return self.weight.exp() * F.cross_entropy(given, targets)
+
+
+def test_nothing_is_left_in_a_loss_or_in_inputs() -> None:
+    loss, (inputs, labels) = Weighing(), samples()
+    encoder = nn.Linear(20, 20)
+    seen = encoder(inputs)
+    assert diagnose(rows(), (seen, labels), loss=loss).verdict == "trains"
+    assert loss.weight.grad is None and encoder.weight.grad is None
+    assert loss.weight.requires_grad
+    seen.sum().backward()  # its graph is still there
+
+
+def test_rounding_is_no_shattering() -> None:
+    def normed() -> nn.Module:
+        torch.manual_seed(0)
+        parts = [part for _ in range(12) for part in (nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU())]
+        return nn.Sequential(nn.Linear(20, 64), *parts, nn.Linear(64, 4))
+
+    inputs, labels = samples()
+    full = diagnose(normed(), (inputs, labels), depth="still")
+    half = diagnose(normed().bfloat16(), (inputs.bfloat16(), labels), depth="still")
+    assert abs(half.features.coherence - full.features.coherence) < 0.1
+
+
+def test_a_model_may_want_an_even_number_of_samples() -> None:
+    class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = rows()
+
+        def forward(self, x: Tensor) -> Tensor:
+            one, other = self.body(x).chunk(2)
+            return torch.cat([one + 0.1 * other, other])
+
+    assert diagnose(Halves(), samples(), depth="still").verdict == "trains"
