@@ -53,7 +53,7 @@ def test_a_file_may_hold_dataclasses_and_annotations_from_the_future(tmp_path: P
         "number = 3\n"
     )
     assert isinstance(opened(path, "make"), torch.nn.Sequential)
-    with pytest.raises(BadInput, match="asks of .* cannot be called without arguments: missing .* 'width'"):
+    with pytest.raises(BadInput, match=r"asks of .* cannot be called without arguments: missing .* 'width'"):
         opened(path, "asks")
     for name in ("other", "number"):
         with pytest.raises(BadInput, match=f"has no function '{name}'"):

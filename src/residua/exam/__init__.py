@@ -7,8 +7,8 @@ a treated copy. The model that is given is left exactly as it was.
 From the model to the answer, one file a step:
 
 calling        the model and the loss called for the first time: what they cannot take is refused in a sentence
-observe        one look with the instruments of `residua.look`: an `Observation`, numbers only; inventory is what a model
-               and its optimiser are made of, asking what a loss is, squashing what closes a model
+observe        one look with the instruments of `residua.look`: an `Observation`, numbers only; inventory is what a
+               model and its optimiser are made of, asking what a loss is, squashing what closes a model
 first_step     how much one step learns, for observe; level holds its answers against the best that looks at nothing
 shortest       the shortest way through the network, for observe
 probe          real steps on copies, at several learning rates; trial is one of them

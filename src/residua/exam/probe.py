@@ -49,8 +49,18 @@ def probe(
     Raises:
         BadInput: the model cannot be copied.
     """
-    if optimizer is not None and not steps_as_a_copy(model, batch, loss, optimizer):
-        optimizer = None
+    try:
+        return tried(model, batch, loss, optimizer)
+    except (BadInput, *REFUSALS):
+        if optimizer is None:
+            raise
+        return tried(model, batch, loss, None)  # a copy of a wrapper may have lost what it wraps
+
+
+def tried(
+    model: nn.Module, batch: Examples, loss: Loss, optimizer: torch.optim.Optimizer | None
+) -> tuple[ProbeRow, ...]:
+    """Take the steps of a probe with an optimiser's settings, or without one."""
     batches = in_turn(model, batch)
     trials: list[Trial] = []
     for place in range(len(WAYS if optimizer is None else FACTORS)):
@@ -62,16 +72,6 @@ def probe(
     with seeded(model):
         patient(trials).go(batches, loss, steps=affordable(model, batches[0]))
     return tuple(one.row() for one in trials)
-
-
-def steps_as_a_copy(model: nn.Module, batch: Examples, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether a copy of an optimiser moves a copy of the model; a wrapper may lose what it wraps."""
-    try:
-        with seeded(model):
-            trial(model, optimizer, 0).go(in_turn(model, batch)[:1], loss, steps=1)
-    except (BadInput, *REFUSALS):
-        return False
-    return True
 
 
 def in_turn(model: nn.Module, batch: Examples) -> list[Examples]:
