@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
+from torch.utils.checkpoint import checkpoint
 
-from residua.exam import Diagnosis, diagnose, examine, heal, healthy_bands
+from residua.exam import Diagnosis, diagnose, examine, heal, healthy_bands, watch
 from residua.exam.asking import agreement
 
 
@@ -356,3 +357,160 @@ def test_a_model_may_want_an_even_number_of_samples() -> None:
             return torch.cat([one + 0.1 * other, other])
 
     assert diagnose(Halves(), samples(), depth="still").verdict == "trains"
+
+
+def test_older_checkpoints_can_be_looked_through() -> None:
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.body, self.head = (
+                nn.Linear(20, 64),
+                rows(inside=64, outside=64),
+                nn.Linear(64, 4),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen = checkpoint(self.body, F.relu(self.first(x)), use_reentrant=True)
+            return self.head(seen)  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    assert diagnose(Checkpointed(), samples()).verdict == "trains"
+
+
+def pictured(kind: str) -> tuple[Tensor, Tensor]:
+    """Return pictures of squares: with a border that is void, or told from the rest by their hue alone."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = 0.1 * torch.randn(64, 3, 24, 24, generator=generator)
+    masks = torch.zeros(64, 24, 24, dtype=torch.long)
+    for place in range(64):
+        top, left = torch.randint(2, 12, (2,), generator=generator).tolist()
+        masks[place, top : top + 9, left : left + 9] = 1
+    inside = (masks == 1).float()
+    pictures[:, 0] += inside
+    pictures[:, 1] += 1 - inside
+    if kind == "void":
+        pictures[:, 1] = 0.1
+        grown = F.max_pool2d(inside[:, None], 3, 1, 1) + F.max_pool2d(1 - inside[:, None], 3, 1, 1) > 1
+        masks[grown[:, 0]] = 255
+    return pictures, masks
+
+
+@pytest.mark.parametrize("kind", ["void", "hue"])
+def test_masks_with_void_borders_and_of_hues_are_in_step(kind: str) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 2, 3, padding=1))
+    loss = nn.CrossEntropyLoss(ignore_index=255)
+    found = diagnose(model, pictured(kind), loss=loss)
+    assert (found.verdict, names(found)) == ("trains", [])
+    pictures, masks = pictured("hue")
+    assert "masks out of step" in names(diagnose(model, (pictures, masks.roll(1, 0)), loss=loss))
+
+
+def test_void_that_the_loss_does_not_know_is_named() -> None:
+    model = nn.Conv2d(3, 2, 3, padding=1)
+    found = diagnose(model, pictured("void"), loss=F.cross_entropy, depth="still")
+    assert names(found)[0] == "labels out of range"
+    assert "stand for no class, which the loss does not leave out" in found.causes[0].evidence
+
+
+def test_labels_that_neighbours_do_not_share_are_refuted_by_what_a_probe_learns() -> None:
+    torch.manual_seed(0)
+    bits = torch.randint(0, 2, (256, 4)).float() * 2 - 1
+    labels = (bits[:, 0] * bits[:, 1] > 0).long()
+    model = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 2))
+    found = diagnose(model, (bits, labels))
+    assert (found.verdict, names(found)) == ("trains", [])
+    inputs, followed = samples()
+    shuffled = followed[torch.randperm(len(followed))]
+    assert "labels do not follow the inputs" in names(diagnose(rows(), (inputs, shuffled)))
+
+
+def test_a_mask_added_to_attention_is_no_shortcut() -> None:
+    class Attending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.project, self.head = nn.Linear(5, 24), nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            query, key, value = (
+                part.view(len(x), 4, 2, 4).transpose(1, 2)
+                for part in self.project(x.view(-1, 4, 5)).chunk(3, -1)
+            )
+            scores = query @ key.transpose(-1, -2) + torch.zeros(len(x), 1, 1, 4)
+            seen = (scores.softmax(-1) @ value).transpose(1, 2).reshape(len(x), 4, 8)
+            return self.head(seen.mean(1))  # type: ignore[no-any-return]
+
+    assert "sum of unlike shapes" not in names(diagnose(Attending(), samples(), depth="still"))
+
+
+def by_hand(given: Tensor, targets: Tensor) -> Tensor:
+    kept = given.clamp(1e-6, 1 - 1e-6)
+    return -(targets * kept.log() + (1 - targets) * (1 - kept).log()).mean()
+
+
+def test_a_loss_of_probabilities_written_by_hand_applies_no_sigmoid() -> None:
+    inputs, _ = samples()
+    model = nn.Sequential(*rows(outside=1), nn.Sigmoid())
+    found = diagnose(model, (inputs, (inputs[:, :1] > 0).float()), loss=by_hand, depth="still")
+    assert (found.verdict, names(found)) == ("trains", [])
+
+
+def wrong_sign(given: Tensor, labels: Tensor) -> Tensor:
+    return -F.cross_entropy(given, labels)
+
+
+def test_losses_without_a_floor_and_of_unlike_shapes_are_named() -> None:
+    inputs, labels = samples()
+    assert names(diagnose(rows(), (inputs, labels), loss=wrong_sign))[0] == "loss has no floor"
+    logits = diagnose(rows(), (inputs, labels), loss=F.nll_loss)
+    assert names(logits)[0] == "loss needs logarithms of probabilities"
+    right = diagnose(nn.Sequential(*rows(), nn.LogSoftmax(1)), (inputs, labels), loss=F.nll_loss)
+    assert (right.verdict, names(right)) == ("trains", [])
+
+    def crossing(given: Tensor, targets: Tensor) -> Tensor:
+        return (given - targets).square().mean()
+
+    crossed = diagnose(rows(outside=1), (inputs, inputs[:, 0]), loss=crossing)
+    assert names(crossed)[0] == "loss compares every output with every target"
+
+
+def test_a_target_that_is_no_number_is_named_wherever_it_lies() -> None:
+    inputs, _ = samples()
+    targets = inputs[:, :1].clone()
+    targets[100] = torch.nan
+    found = diagnose(rows(outside=1), (inputs, targets), loss=F.mse_loss, depth="still")
+    assert names(found)[0] == "targets are not finite"
+
+
+def test_a_rate_at_which_the_loss_is_lost_is_named_though_others_train() -> None:
+    model = rows(layers=2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e6)
+    found = diagnose(model, samples(), loss=F.cross_entropy, optimizer=optimizer)
+    assert found.verdict != "trains"
+    assert "learning rate too high" in names(found)
+
+
+class Rateless(torch.optim.Optimizer):
+    """An optimiser that knows no learning rate."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {"share": 0.05})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.sub_(group["share"] * parameter.grad)
+
+
+def test_an_optimiser_without_a_rate_can_be_looked_at_and_watched() -> None:
+    model, (inputs, labels) = rows(), samples()
+    optimizer = Rateless(model.parameters())
+    assert diagnose(model, (inputs, labels), optimizer=optimizer).verdict == "trains"
+    with watch(model, optimizer) as seen:
+        for _ in range(9):
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs), labels).backward()
+            optimizer.step()
+    assert seen.causes == ()

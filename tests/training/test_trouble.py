@@ -44,7 +44,7 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> str:
 
     def with_nan(self: Batches, number: int, start: int = 0) -> Iterator[Batch]:
         for place, batch in enumerate(epoch(self, number, start), start=start):
-            if place == 2 and self.shuffle:
+            if place == 2 and self.batching.shuffle:
                 batch.images[5] = float("nan")
             yield batch
 

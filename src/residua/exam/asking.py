@@ -18,6 +18,10 @@ MOST_LABELS = 1000
 """Samples that are compared at most: each with every other."""
 PAIRED = 1 / 3
 """Share of the samples that have another one with their label, below which neighbours cannot agree."""
+FAR, FLOOR = 1e3, -10.0
+"""Logits so many times as large cost this little in a loss that has no floor."""
+CONTENT = 0.1
+"""What a loss asks at most for answers that are right; one with a sigmoid of its own asks .31 of each."""
 FEWEST_MASKS = 8
 IGNORED = (-100, 255)
 """What stands for no class in masks: PyTorch's own value, and that of most data sets."""
@@ -41,7 +45,28 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
         sigmoid=saturates(loss, given, targets),
         rewards_outputs=abs(shifted - value + 1) < 1e-3,
         adds_up=adds_up(loss, given, targets, value),
+        crosses=crosses(loss, given, targets, value),
+        floorless=not targets.is_floating_point() and floorless(loss, given, targets),
     )
+
+
+def crosses(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
+    """Return whether a loss holds every output against every target, since their shapes differ."""
+    outputs = answer(given)
+    if outputs is None or outputs.shape == targets.shape or outputs.numel() != targets.numel():
+        return False
+    return abs(asked(loss, given, targets.reshape(outputs.shape)) - value) > 1e-3 * abs(value)
+
+
+def floorless(loss: Loss, given: Any, targets: Tensor) -> bool:
+    """Return whether a loss of classes falls far below 0 as logits grow: its sign is wrong, or it wants no logits."""
+    outputs = answer(given)
+    if outputs is None or outputs.ndim < 2 or bool((outputs >= 0).all()):
+        return False
+    if bool(((outputs.float().exp().sum(1) - 1).abs() < 1e-3).all()):  # logarithms of probabilities end at 0
+        return False
+    far = each(given, lambda values: FAR * values), each(given, lambda values: -FAR * values)
+    return any(asked(loss, there, targets) < FLOOR for there in far)
 
 
 def asked(loss: Loss, given: Any, targets: Tensor) -> float:
@@ -60,15 +85,23 @@ def refuses_beyond(loss: Loss, given: Any, targets: Tensor, described: Targets) 
     else. Asked on the CPU, since a GPU does not forgive such a question.
     """
     outputs = answer(given)
-    classes = outputs.shape[1] if outputs is not None and outputs.ndim > 1 else 0
-    if not classes or not described.beyond(classes):
+    if outputs is None or outputs.ndim < 2 or described.kind == "numbers":
         return False
-    here, asked_of = each(given, lambda values: values.cpu()), targets.cpu().clone()
-    for label in (described.least, described.most):
-        asked_of.view(-1)[0] = int(label)
-        if not math.isfinite(asked(loss, here, asked_of)):
-            return True
-    return False
+    beyond = described.beyond(outputs.shape[1])
+    labels = {int(described.least), int(described.most)} if beyond else set()
+    # What is in use for no class must be known to the loss for one.
+    labels |= {value for value in IGNORED if (unlabelled(targets, outputs) & (targets == value)).any()}
+    here = each(given, lambda values: values.cpu())
+    return any(refuses(loss, here, targets, label) for label in labels)
+
+
+def refuses(loss: Loss, given: Any, targets: Tensor, label: int) -> bool:
+    """Return whether a loss that takes 0 for every label does not take one more."""
+    asked_of = torch.zeros_like(targets, device="cpu")
+    if not math.isfinite(asked(loss, given, asked_of)):
+        return False
+    asked_of.view(-1)[0] = label
+    return not math.isfinite(asked(loss, given, asked_of))
 
 
 def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
@@ -78,8 +111,13 @@ def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
         return False
     if not bool(((targets == 0) | (targets == 1)).all()):
         return False
-    far = each(given, lambda values: 30 * (2 * targets - 1) if values.shape == targets.shape else values)
-    return asked(loss, far, targets) < 1e-6
+
+    def answered(wanted: Tensor) -> float:
+        here = each(given, lambda values: wanted if values.shape == targets.shape else values)
+        return asked(loss, here, targets)
+
+    # A loss of probabilities, which may hold them between 0 and 1 itself, is content with the targets.
+    return answered(30 * (2 * targets - 1)) < 1e-6 and answered(targets) > CONTENT
 
 
 def adds_up(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
@@ -98,14 +136,9 @@ def adds_up(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
 def describe_targets(targets: Tensor, outputs: Tensor) -> Targets:
     """Return what the targets are, given what the network gives for them."""
     kind: Literal["classes", "masks", "numbers"] = "masks" if targets.ndim > 1 else "classes"
-    void = torch.zeros_like(targets, dtype=torch.bool)
     if targets.is_floating_point():
         kind = "numbers"
-    else:
-        classes = outputs.shape[1] if outputs.ndim > 1 else 1
-        for value in IGNORED:
-            if not 0 <= value < classes:
-                void |= targets == value
+    void = unlabelled(targets, outputs)
     kept = targets[~void].float()
     return Targets(
         kind=kind,
@@ -114,10 +147,25 @@ def describe_targets(targets: Tensor, outputs: Tensor) -> Targets:
         most=kept.max().item() if len(kept) else 0.0,
         classes=len(torch.unique(kept)),
         void=void.double().mean().item(),
+        finite=bool(torch.isfinite(targets).all()),
     )
 
 
-def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
+def unlabelled(targets: Tensor, outputs: Tensor) -> Tensor:
+    """Return which of the targets stand for no class, by the values that are in use for it."""
+    void = torch.zeros_like(targets, dtype=torch.bool)
+    for value in () if targets.is_floating_point() else IGNORED:
+        if not 0 <= value < classes_of(outputs):
+            void |= targets == value
+    return void
+
+
+def classes_of(outputs: Tensor) -> int:
+    """Return how many classes there are if the second axis of an answer stands for them."""
+    return outputs.shape[1] if outputs.ndim > 1 else 1
+
+
+def describe_inputs(inputs: Tensor, targets: Tensor, outputs: Tensor, *, kind: str) -> Inputs:
     """Return what the inputs are like, and whether the targets follow them."""
     values = inputs.detach().float()
     finite = bool(torch.isfinite(values).all())
@@ -125,7 +173,6 @@ def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
         finite and inputs.is_floating_point()
     )  # whole numbers may stand for words, which are near to none
     flat = values.reshape(len(values), -1)
-    seen = len(torch.unique(flat, dim=0)) if finite else len(flat)
     return Inputs(
         shape=tuple(inputs.shape),
         finite=finite,
@@ -133,13 +180,28 @@ def describe_inputs(inputs: Tensor, targets: Tensor, *, kind: str) -> Inputs:
         deviation=values.std(correction=0).item(),
         least=values.min().item(),
         most=values.max().item(),
-        alike=1 - seen / len(flat),
+        alike=alike(flat, targets) if finite else 0.0,
         # A sample that is one number has nothing within it that could differ.
         flat=(flat.amax(1) == flat.amin(1)).double().mean().item() if flat.shape[1] > 1 else 0.0,
         numbers=inputs.is_floating_point(),
         agreement=agreement(values, targets) if measured and kind == "classes" else None,
-        edges=edges(values, targets) if measured and kind == "masks" else None,
+        edges=edges(values, targets, unlabelled(targets, outputs)) if measured and kind == "masks" else None,
     )
+
+
+def alike(samples: Tensor, targets: Tensor) -> float:
+    """Return the share of the samples that are copies of another one whose targets are not the same.
+
+    >>> alike(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])), alike(torch.zeros(4, 2), torch.tensor([1, 1, 1, 1]))
+    (0.75, 0.0)
+    """
+    _, which = torch.unique(samples, dim=0, return_inverse=True)
+    kinds = int(which.max()) + 1
+    pairs = torch.cat([which[:, None].double(), targets.reshape(len(targets), -1).double()], dim=1)
+    answers = torch.unique(pairs, dim=0)[:, 0].long()
+    contradicted = torch.bincount(answers, minlength=kinds) > 1
+    copies = torch.bincount(which, minlength=kinds) - 1
+    return copies[contradicted].sum().item() / len(samples)
 
 
 def agreement(inputs: Tensor, labels: Tensor) -> float | None:
@@ -167,16 +229,22 @@ def agreement(inputs: Tensor, labels: Tensor) -> float | None:
     return float(same - chance) / math.sqrt(chance * (1 - chance) / count)
 
 
-def edges(pictures: Tensor, masks: Tensor) -> float | None:
+def edges(pictures: Tensor, masks: Tensor, void: Tensor) -> float | None:
     """Return how much more the pictures change on the edges of their own masks than on those of others.
 
-    In deviations over the pictures. Masks that are out of step with their pictures give about 0.
+    In deviations over the pictures. Masks that are out of step with their pictures give about 0. Where a class borders
+    on what is void nobody says that there is an edge.
     """
     if len(pictures) < FEWEST_MASKS or pictures.ndim != 4 or masks.shape[-2:] != pictures.shape[-2:]:
         return None
-    changes = steps(pictures.mean(1), lambda later, earlier: (later - earlier).abs())
-    borders = steps(masks, lambda later, earlier: (later != earlier).float())
-    own, other = (meeting(changes, shown) for shown in (borders, borders.roll(1, 0)))
+    changes = steps(pictures, lambda later, earlier: (later - earlier).abs().sum(1))
+    borders = steps(masks[:, None], lambda later, earlier: (later != earlier).float()[:, 0])
+    unknown = steps(void[:, None], lambda later, earlier: (later | earlier).float()[:, 0]) > 0
+    borders = borders.masked_fill(unknown, 0.0)
+    seen = borders.sum((1, 2)) > 0
+    if 2 * seen.sum() < len(pictures):
+        return None
+    own, other = (meeting(changes[seen], shown) for shown in (borders[seen], borders[seen].roll(1, 0)))
     apart = own - other
     deviation = apart.std().item() / math.sqrt(len(apart))
     return apart.mean().item() / deviation if deviation else None
@@ -184,8 +252,8 @@ def edges(pictures: Tensor, masks: Tensor) -> float | None:
 
 def steps(planes: Tensor, between: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Return what lies between each pixel and the next, down and to the right, together."""
-    down = between(planes[:, 1:, :-1], planes[:, :-1, :-1])
-    return down + between(planes[:, :-1, 1:], planes[:, :-1, :-1])
+    down = between(planes[..., 1:, :-1], planes[..., :-1, :-1])
+    return down + between(planes[..., :-1, 1:], planes[..., :-1, :-1])
 
 
 def meeting(changes: Tensor, borders: Tensor) -> Tensor:

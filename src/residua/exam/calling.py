@@ -1,11 +1,13 @@
 """The model and the loss called for the first time: what they cannot take is said in a sentence."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils import checkpoint
 
 from residua.errors import BadInput
 from residua.look import Loss, answer, untouched
@@ -23,6 +25,30 @@ def uncompiled(model: nn.Module) -> nn.Module:
     """
     plain: nn.Module = getattr(model, "_orig_mod", model)
     return plain
+
+
+@final
+class Kept:
+    """Calls what a checkpoint would call, and keeps what the gradient needs."""
+
+    @staticmethod
+    def apply(function: Callable[..., Any], _: object, *given: Any) -> Any:
+        """Return what the function gives."""
+        return function(*given)
+
+
+@contextmanager
+def nothing_recomputed() -> Iterator[None]:
+    """Let checkpoints of PyTorch's older kind keep what they would compute again.
+
+    With them a gradient can only be asked for as a training does, and not for weights that stand in for others.
+    """
+    plain = checkpoint.CheckpointFunction
+    checkpoint.CheckpointFunction = Kept  # type: ignore[misc, assignment]
+    try:
+        yield
+    finally:
+        checkpoint.CheckpointFunction = plain  # type: ignore[misc]
 
 
 def refuse_batch(model: nn.Module, batch: tuple[object, object]) -> None:

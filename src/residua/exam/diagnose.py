@@ -8,15 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from residua.exam.calling import refuse_batch, uncompiled
+from residua.exam.calling import nothing_recomputed, refuse_batch, uncompiled
 from residua.exam.cause import Cause
 from residua.exam.features import Features, features
 from residua.exam.observation import Observation
 from residua.exam.observe import observe
-from residua.exam.probe import probe
+from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
+from residua.exam.rules.labels import unrelated
 from residua.exam.trial import ProbeRow
-from residua.exam.verdict import LIKELY, USUAL, Verdict, nowhere, probability, rates, verdict
+from residua.exam.verdict import LIKELY, USUAL, Verdict, diverging, nowhere, probability, rates, verdict
 from residua.look import Examples, Loss, untouched
 
 Depth = Literal["still", "probe"]
@@ -77,9 +78,12 @@ def diagnose(
     refuse_batch(model, batch)
     batch = batch[0].detach(), batch[1].detach()
     probed: tuple[ProbeRow, ...] = ()
-    with untouched(loss if isinstance(loss, nn.Module) else nn.Module()):  # a loss may hold weights too
+    held = loss if isinstance(loss, nn.Module) else nn.Module()  # a loss may hold weights too
+    with untouched(held), nothing_recomputed():
         seen = observe(model, batch, loss=loss, optimizer=optimizer)
         if depth == "probe" and seen.coherence is not None:
+            if any(unrelated(seen)) and follows(model, batch, loss):
+                seen = replace(seen, inputs=replace(seen.inputs, agreement=None, edges=None))
             probed = probe(model, batch, loss=loss, optimizer=optimizer)
     return judge(seen, probed, steps=steps)
 
@@ -87,7 +91,7 @@ def diagnose(
 def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL) -> Diagnosis:
     """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
     found = features(seen)
-    ruled = [cause for rule in RULES for cause in rule(seen)]
+    ruled = [*(cause for rule in RULES for cause in rule(seen)), *diverging(probed)]
     stuck = tuple(nowhere(probed))
     likely = probability(found, probed, [*ruled, *stuck], steps=steps)
     # A rate at which a network trains is neither too high nor too low, whatever another one does.

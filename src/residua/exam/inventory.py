@@ -74,8 +74,11 @@ def sound(norm: _BatchNorm) -> bool:
 
 
 def rate_of(group: Mapping[str, Any]) -> float:
-    """Return the learning rate of a group; of one that a schedule has begun low, that which it leads to."""
-    return max(float(group["lr"]), float(group.get("initial_lr", 0.0)))
+    """Return the learning rate of a group; of one that a schedule has begun low, that which it leads to.
+
+    Not a number for an optimiser that knows none.
+    """
+    return max(float(group.get("lr", math.nan)), float(group.get("initial_lr", 0.0)))
 
 
 def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisation:

@@ -21,7 +21,7 @@ class Inputs:
         deviation: of all values.
         least: the smallest value.
         most: the largest.
-        alike: share of the samples that equal another one.
+        alike: share of the samples that equal another one whose targets are not the same.
         flat: share of the samples that have one value throughout.
         numbers: they are measured; whole numbers stand for something, as for words.
         agreement: how often the nearest other sample has the same label, in deviations over what chance gives;
@@ -55,6 +55,7 @@ class Targets:
         most: the largest.
         classes: how many different values there are.
         void: share of the values that the loss leaves out.
+        finite: no value is infinite or not a number.
         refused: some are no class of the network, and the loss does not take them.
     """
 
@@ -64,6 +65,7 @@ class Targets:
     most: float
     classes: int
     void: float
+    finite: bool = True
     refused: bool = False
 
     def beyond(self, outputs: int) -> bool:
@@ -105,6 +107,8 @@ class Losses:
         sigmoid: it takes outputs beyond 0 to 1 and pushes them on, so it applies a sigmoid.
         rewards_outputs: it falls without end as the output of the right class grows: it needs log-probabilities.
         adds_up: the loss of the batch is the sum of that of its halves, so it grows with the batch.
+        crosses: it holds every output against every target, since their shapes differ.
+        floorless: it is one of classes and falls far below 0 as outputs grow.
     """
 
     value: float
@@ -112,6 +116,8 @@ class Losses:
     sigmoid: bool
     rewards_outputs: bool
     adds_up: bool
+    crosses: bool
+    floorless: bool
 
 
 @final

@@ -84,7 +84,7 @@ def observe(
     return Observation(
         training=model.training,
         samples=len(chosen[0]),
-        inputs=describe_inputs(inputs, targets, kind=kind.kind),
+        inputs=describe_inputs(inputs, targets, outputs, kind=kind.kind),
         targets=kind,
         outputs=describe_outputs(model, chosen[0], outputs),
         loss=ask(loss, given, chosen[1]),

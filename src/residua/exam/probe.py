@@ -11,6 +11,7 @@ from residua.errors import BadInput
 from residua.exam.calling import REFUSALS
 from residua.exam.few import few
 from residua.exam.inventory import rate_of
+from residua.exam.level import Level
 from residua.exam.trial import ENOUGH, STEPS, ProbeRow, Trial
 from residua.exam.waking import duplicate, duplicate_both
 from residua.look import Examples, Loss, seeded, untouched
@@ -26,6 +27,9 @@ WORK = 1e12
 """Multiply-adds, twice, that they may take: some seconds of two cores."""
 THERE_AND_BACK = 3
 """What a step takes of the work of a forward pass."""
+FOLLOWS = 0.05
+"""Share of the loss of samples that a copy has not learned from, which it saves where targets follow the inputs."""
+APART = 4
 SOME = 0.02
 """Share of the loss below which the first steps have taught nothing."""
 
@@ -74,6 +78,32 @@ def tried(
     return tuple(one.row() for one in trials)
 
 
+def follows(model: nn.Module, batch: Examples, loss: Loss) -> bool:
+    """Return whether a copy learns from one half of a batch what holds on the other.
+
+    The targets of other samples are worth something too where all are alike, as masks with their thing in the middle:
+    what is learned from its own has to be worth `APART` times as much.
+    """
+    own = held_out(model, batch, loss)
+    return own > FOLLOWS and own > APART * held_out(model, (batch[0], batch[1].roll(1, 0)), loss)
+
+
+def held_out(model: nn.Module, batch: Examples, loss: Loss) -> float:
+    """Return the share of the loss of one half of a batch that a copy could save after steps on the other half.
+
+    Where targets do not follow the inputs it is next to nothing, whatever has been learned by heart. Neighbours say
+    less: a small thing anywhere in a picture makes none.
+    """
+    half = len(batch[0]) // 2
+    own, other = ((batch[0][part], batch[1][part]) for part in (slice(half), slice(half, None)))
+    with seeded(model):
+        copied = trial(model, None, len(WAYS) - 1)
+        copied.go(in_turn(model, own), loss, steps=affordable(model, own), enough=1.0)
+        with untouched(copied.model), torch.no_grad():
+            given = copied.model(other[0])
+    return Level(given, other[1], loss).could_be_saved(given)
+
+
 def in_turn(model: nn.Module, batch: Examples) -> list[Examples]:
     """Return a batch as several, each as large as a look at the model is worth; what is left over is left out.
 
@@ -92,7 +122,8 @@ def trial(model: nn.Module, optimizer: torch.optim.Optimizer | None, place: int)
         moved, stepping = duplicate_both(model, optimizer)
         stepping.zero_grad()
         for group in stepping.param_groups:
-            group["lr"] = rate_of(group) * FACTORS[place]
+            if "lr" in group:
+                group["lr"] = rate_of(group) * FACTORS[place]
         return Trial(moved, stepping, FACTORS[place])
     moved = duplicate(model)
     for parameter in moved.parameters():

@@ -117,9 +117,9 @@ class Trial:
         self.blind: list[float] = []
         self.lost = False
 
-    def go(self, batches: Sequence[Examples], loss: Loss, *, steps: int) -> None:
+    def go(self, batches: Sequence[Examples], loss: Loss, *, steps: int, enough: float = ENOUGH) -> None:
         """Take steps, a batch each, until there are so many, or from `STEPS` on until enough is learned."""
-        while not self.over(steps):
+        while not self.over(steps, enough):
             inputs, targets = batches[len(self.losses) % len(batches)]
             if self.losses:
                 self.step(batches[(len(self.losses) - 1) % len(batches)], loss)
@@ -153,17 +153,17 @@ class Trial:
         except RuntimeError:  # Adam takes no sparse gradients
             self.lost = True
 
-    def over(self, steps: int) -> bool:
+    def over(self, steps: int, enough: float) -> bool:
         """Return whether no further step is to be taken."""
         taken = len(self.losses) - 1
-        return self.lost or taken >= steps or (taken >= STEPS and self.row().learned >= ENOUGH)
+        return self.lost or taken >= steps or (taken >= STEPS and self.row().learned >= enough)
 
     def row(self) -> ProbeRow:
         """Return what was seen so far."""
         return ProbeRow(
             kind=type(self.optimizer).__name__,
             factor=self.factor,
-            lr=max(float(group["lr"]) for group in self.optimizer.param_groups),
+            lr=max(float(group.get("lr", math.nan)) for group in self.optimizer.param_groups),
             losses=tuple(self.losses),
             blind=tuple(self.blind),
             lost=self.lost,

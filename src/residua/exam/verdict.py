@@ -102,6 +102,8 @@ def verdict(likely: float) -> Verdict:
     return "slow" if likely >= UNLIKELY else "does not train"
 
 
+LEARNS: Final = 0.1
+"""Share of the loss that steps of a tenth take off it where the rate itself is too high."""
 NOWHERE: Final = 0.02
 """Share of the loss below which the steps of a probe have led nowhere."""
 LEADS_NOWHERE: Final = "steps lead nowhere"
@@ -118,6 +120,27 @@ def nowhere(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
             evidence=f"steps take under {100 * NOWHERE:.0f} % off the loss of one batch: {tried}",
             harm=0.5,
             symptom=True,
+        )
+
+
+def diverging(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
+    """Find a learning rate at which the loss of a probe is lost, or stands still where a tenth of it teaches much."""
+    by_factor = {row.factor: row for row in probed if row.factor is not None}
+    own, lower = by_factor.get(1.0), by_factor.get(0.1)
+    if own is None:
+        return
+    if own.lost:
+        yield Cause(
+            name="learning rate too high",
+            evidence=f"at {own.lr:g} the loss is no number any more after {own.steps} steps",
+            harm=0.7,
+        )
+    elif lower is not None and own.steps > STEPS and not own.drop and lower.drop > LEARNS:
+        yield Cause(
+            name="learning rate too high",
+            evidence=f"{own.steps} steps at {own.lr:g} take nothing off the loss, {lower.steps} at {lower.lr:g} "
+            f"{100 * lower.drop:.0f} % of it",
+            harm=0.7,
         )
 
 

@@ -50,15 +50,20 @@ class Watch:
         self.optimizer = optimizer
         self.steps = 0
         self.causes: tuple[Cause, ...] = ()
-        self.names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
+        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        own = {name: p for name, p in model.named_parameters() if p.requires_grad and id(p) in moved}
+        self.names = {id(p): name for name, p in own.items()}
         self.zero = {id(p) for p in model.parameters() if not p.detach().any()}
-        self.arrivals = Arrivals(model.parameters())
+        self.arrivals = Arrivals(own.values())
         self.searches = False
         """Whether a step computes the gradients itself, as with a closure."""
         self.rates: deque[float] = deque(maxlen=ENDED)
         self.highest_rate = 0.0
         self.before: dict[int, Tensor] = {}
+        self.felt: dict[int, float] = {}
         self.still: set[str] = set(self.names.values())
+        if not own and any(p.requires_grad for p in model.parameters()):
+            self.add("optimiser misses parameters", "it moves none of this model's", harm=0.6)
 
     @property
     def looking(self) -> bool:
@@ -74,6 +79,10 @@ class Watch:
             if self.tell:
                 self.tell(cause)
 
+    def said(self, beginning: str) -> bool:
+        """Return whether a cause whose name begins so is known."""
+        return any(cause.name.startswith(beginning) for cause in self.causes)
+
     def called(self, model: nn.Module, _: object, output: object) -> None:
         """Look at one call of the model; those without a gradient are somebody's evaluation."""
         if model is not self.model or not torch.is_grad_enabled() or not self.looking:
@@ -82,12 +91,13 @@ class Watch:
         if norms and not model.training:
             self.add("norm in evaluation mode", "the model is trained in evaluation mode", harm=0.5)
         given = answer(output)
-        if given is not None and not bool(torch.isfinite(given).all()):
+        # An answer of -inf rules a class out.
+        if given is not None and bool((torch.isnan(given) | (given == math.inf)).any()):
             self.add("outputs are not finite", "the model gives values that are no numbers", harm=0.95)
 
     def begins(self, _: object, given: tuple[object, ...], named: dict[str, object]) -> None:
         """Look at a step that is about to be taken."""
-        self.rates.append(max(float(group["lr"]) for group in self.optimizer.param_groups))
+        self.rates.append(max(float(group.get("lr", math.nan)) for group in self.optimizer.param_groups))
         self.highest_rate = max(self.highest_rate, self.rates[-1])
         # PyTorch gives a hook the optimiser itself before what `step` was called with.
         closure = given[1] if len(given) > 1 else named.get("closure")
@@ -95,11 +105,13 @@ class Watch:
         if not self.searches:
             self.look_at_gradients()
             if self.looking:
-                moving = [
-                    p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
+                # What has no gradient yet does not move, and what began at zero by much of its size, at any rate.
+                sized = [
+                    p
+                    for group in self.optimizer.param_groups
+                    for p in group["params"]
+                    if self.felt.get(id(p)) and (self.steps >= CLOSE or id(p) not in self.zero)
                 ]
-                # What began at zero moves by much of its size in its first steps, at any rate.
-                sized = [p for p in moving if self.steps >= CLOSE or id(p) not in self.zero]
                 self.before = {id(p): p.detach().clone() for p in sized[:: max(1, len(sized) // FOLLOWED)]}
 
     def look_at_gradients(self) -> None:
@@ -116,14 +128,18 @@ class Watch:
         grads = {
             id(p): p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
         }
+        self.felt = {}
         if not grads:
-            self.add("loss is detached", "no parameter has a gradient", harm=1.0)
+            if self.names and all(p.grad is None for p in self.model.parameters()):
+                self.add("loss is detached", "no parameter has a gradient", harm=1.0)
             return
         norms = torch.stack(
             torch._foreach_norm([as_numbers(p.grad) for p in grads.values() if p.grad is not None])
         )
-        for key, norm in zip(grads, norms.tolist(), strict=True):
-            if not math.isfinite(norm):
+        self.felt = dict(zip(grads, norms.tolist(), strict=True))
+        for key, norm in self.felt.items():
+            # The square of a large number is none any more, and the number is.
+            if not math.isfinite(norm) and not all_finite(grads[key].grad):
                 self.add(
                     "gradient is not finite", "a gradient is no number", harm=0.95, layer=self.names.get(key)
                 )
@@ -157,15 +173,16 @@ class Watch:
         elif middle > HUGE and self.steps > 2:
             evidence = f"a step moves the weights by {100 * middle:.0f} % of their size"
             self.add("learning rate too high", evidence, harm=0.6)
-        elif (
-            middle < TINY and self.rates[-1] > 0.01 * self.highest_rate
-        ):  # a schedule may end as low as it likes
+        # A schedule may end as low as it likes.
+        elif middle < TINY and self.rates[-1] > 0.01 * self.highest_rate and not self.said("learning rate"):
             self.add(
                 "learning rate too low", f"a step moves the weights by {middle:.0e} of their size", harm=0.6
             )
 
     def look_at_rates(self) -> None:
-        """Find a schedule that is over before the training has begun."""
+        """Find steps of no length, and a schedule that is over before the training has begun."""
+        if len(self.rates) == ENDED and self.highest_rate == self.rates[-1] == 0:
+            self.add("learning rate is zero", "no step moves anything", harm=1.0)
         over = len(self.rates) == ENDED and max(self.rates) < 1e-4 * self.highest_rate
         if over and self.steps < EVERY:
             self.add(
@@ -193,6 +210,11 @@ class Watch:
     def __reduce__(self) -> tuple[type["Unwatched"], tuple[()]]:
         """Leave no trace in the file of a model that is saved while it is watched."""
         return Unwatched, ()
+
+
+def all_finite(gradient: Tensor | None) -> bool:
+    """Return whether every number of a gradient is one."""
+    return gradient is None or bool(torch.isfinite(as_numbers(gradient)).all())
 
 
 @final

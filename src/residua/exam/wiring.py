@@ -51,7 +51,9 @@ class Additions(TorchFunctionMode):
         if min(one.ndim, other.ndim) < 2 or not len(one) == len(other) == self.samples:
             return
         self.sums += 1
-        if one.ndim == other.ndim == 4 and one.shape[1] != other.shape[1]:
+        # Of unlike sizes it is no sum of pictures, but such as a mask that is added to attention.
+        pictures = one.ndim == other.ndim == 4 and one.shape[2:] == other.shape[2:]
+        if pictures and one.shape[1] != other.shape[1]:
             shapes = " + ".join(" × ".join(map(str, value.shape[1:])) for value in (one, other))
             self.broadcast.append(f"{shapes} in {self.where or 'the model'}")
 

@@ -34,7 +34,7 @@ def constant(seen: Observation) -> Iterator[Cause]:
     elif inputs.alike > 0.5 and inputs.numbers:  # of words there are only so many
         yield Cause(
             name="samples are alike",
-            evidence=f"{100 * inputs.alike:.0f} % of the samples are copies of another one",
+            evidence=f"{100 * inputs.alike:.0f} % of the samples are copies of another one whose label is not theirs",
             harm=0.6,
         )
 

@@ -29,11 +29,42 @@ def doubled(seen: Observation) -> Iterator[Cause]:
             layer=seen.layers[-1].name if seen.layers else None,
             harm=0.35,
         )
-    elif loss.rewards_outputs and outputs.unit_interval:
+    elif loss.rewards_outputs and (outputs.unit_interval or loss.floorless):
         yield Cause(
             name="loss needs logarithms of probabilities",
             evidence="the loss falls by 1 when all outputs grow by 1, without end",
             harm=0.2,
+        )
+
+
+def endless(seen: Observation) -> Iterator[Cause]:
+    """Find a loss that can be brought down without end, and never tells right from wrong."""
+    if seen.loss.floorless and not seen.loss.rewards_outputs:
+        yield Cause(
+            name="loss has no floor",
+            evidence="it falls far below 0 as the outputs grow: its sign is wrong, or it wants no logits",
+            harm=0.8,
+        )
+
+
+def crossed(seen: Observation) -> Iterator[Cause]:
+    """Find a loss that PyTorch has let compare everything with everything."""
+    if seen.loss.crosses:
+        outputs, targets = (" × ".join(map(str, shape)) for shape in (seen.outputs.shape, seen.targets.shape))
+        yield Cause(
+            name="loss compares every output with every target",
+            evidence=f"outputs of {outputs} are spread against targets of {targets}; give both one shape",
+            harm=0.6,
+        )
+
+
+def broken(seen: Observation) -> Iterator[Cause]:
+    """Find targets that are no numbers."""
+    if not seen.targets.finite:
+        yield Cause(
+            name="targets are not finite",
+            evidence="the batch holds targets that are infinite or not a number",
+            harm=1.0,
         )
 
 
@@ -43,9 +74,14 @@ def out_of_range(seen: Observation) -> Iterator[Cause]:
     classes = shape[1] if len(shape) > 1 else 0
     if targets.refused:
         begins = targets.least >= 1 and targets.most == classes
+        labels = f"labels from {targets.least:.0f} to {targets.most:.0f}"
+        if not targets.beyond(classes):
+            labels += (
+                f", and {100 * targets.void:.2g} % that stand for no class, which the loss does not leave out"
+            )
         yield Cause(
             name="labels out of range",
-            evidence=f"labels from {targets.least:.0f} to {targets.most:.0f} for {classes} outputs, 0 to {classes - 1}"
+            evidence=f"{labels}, for {classes} outputs, 0 to {classes - 1}"
             + ("; they begin at 1" if begins else ""),
             harm=1.0,
         )
@@ -96,7 +132,11 @@ def unrelated(seen: Observation) -> Iterator[Cause]:
 def lost(seen: Observation) -> Iterator[Cause]:
     """Find outputs or a loss that are no numbers, and a loss that grows with the batch."""
     given = (
-        seen.outputs.finite and seen.inputs.finite and seen.targets.void < 1 and not any(out_of_range(seen))
+        seen.outputs.finite
+        and seen.inputs.finite
+        and seen.targets.finite
+        and seen.targets.void < 1
+        and not any(out_of_range(seen))
     )
     if given and not math.isfinite(seen.loss.value):
         yield Cause(
@@ -113,4 +153,4 @@ def lost(seen: Observation) -> Iterator[Cause]:
         )
 
 
-RULES = (doubled, out_of_range, alone, unrelated, lost)
+RULES = (broken, doubled, endless, crossed, out_of_range, alone, unrelated, lost)
