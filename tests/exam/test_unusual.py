@@ -514,3 +514,24 @@ def test_an_optimiser_without_a_rate_can_be_looked_at_and_watched() -> None:
             F.cross_entropy(model(inputs), labels).backward()
             optimizer.step()
     assert seen.causes == ()
+
+
+def test_a_model_may_normalise_by_itself() -> None:
+    torch.manual_seed(0)
+    bytes_ = torch.randint(0, 256, (128, 20)).float()
+    labels = bytes_[:, :4].argmax(1)
+    inside = nn.Sequential(nn.BatchNorm1d(20), nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 4))
+    assert "inputs are not normalised" not in names(diagnose(inside, (bytes_, labels), depth="still"))
+    assert "inputs are not normalised" in names(diagnose(rows(), (bytes_, labels), depth="still"))
+
+
+def test_no_network_is_slow_without_a_reason() -> None:
+    torch.manual_seed(0)
+    parts = [part for _ in range(6) for part in (nn.Linear(20, 20), Own(nn.Tanh()))]
+    for scale in (1, 5, 20, 60):
+        model = nn.Sequential(*copy.deepcopy(parts), nn.Linear(20, 4))
+        for parameter in model.parameters():
+            parameter.data *= scale
+        for depth in ("still", "probe"):
+            found = diagnose(model, samples(), depth=depth)  # type: ignore[arg-type]
+            assert found.verdict == "trains" or found.causes

@@ -17,7 +17,17 @@ from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import unrelated
 from residua.exam.trial import ProbeRow
-from residua.exam.verdict import LIKELY, USUAL, Verdict, diverging, nowhere, probability, rates, verdict
+from residua.exam.verdict import (
+    LIKELY,
+    USUAL,
+    Verdict,
+    diverging,
+    nowhere,
+    probability,
+    rates,
+    unexplained,
+    verdict,
+)
 from residua.look import Examples, Loss, untouched
 
 Depth = Literal["still", "probe"]
@@ -96,6 +106,8 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     likely = probability(found, probed, [*ruled, *stuck], steps=steps)
     # A rate at which a network trains is neither too high nor too low, whatever another one does.
     named = ranked(ruled if likely >= LIKELY else [*ruled, *rates(probed), *stuck])
+    if likely < LIKELY and all(cause.note for cause in named):
+        named = [*named, unexplained(found, probed)]
     if probed and likely >= REFUTES:
         named = [replace(cause, harm=0.0) if cause.symptom else cause for cause in named]
     return Diagnosis(

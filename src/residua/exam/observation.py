@@ -283,6 +283,7 @@ class Observation:
     Attributes:
         coherence: None where there is no gradient to follow.
         first_step: nothing where there is no gradient to follow.
+        arriving: mean and deviation of what the first layer with weights is given; None where it is no float.
         failure: what PyTorch says where it computes no gradient of a loss that is there; None where it does.
     """
 
@@ -299,6 +300,7 @@ class Observation:
     coherence: Coherence | None
     first_step: FirstStep
     failure: str | None
+    arriving: tuple[float, float] | None
     optimisation: Optimisation | None
 
     @property

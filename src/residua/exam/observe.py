@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -42,7 +43,7 @@ from residua.look import (
     visit,
 )
 from residua.look.gradients import norm
-from residua.look.visit import own_parameters
+from residua.look.visit import looked_at, own_parameters
 from residua.parts import Join
 
 ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.Sigmoid: (0.03, 0.97)}
@@ -86,6 +87,7 @@ def observe(
         samples=len(chosen[0]),
         inputs=describe_inputs(inputs, targets, outputs, kind=kind.kind),
         targets=kind,
+        arriving=arriving(model, chosen[0]),
         outputs=describe_outputs(model, chosen[0], outputs),
         loss=ask(loss, given, chosen[1]),
         layers=layers(awake, parts, back),
@@ -154,6 +156,23 @@ def followed(
         coherence(model, examples, loss=loss, step=step, known=back.gradients),
         first_step(model, examples, loss=loss),
     )
+
+
+def arriving(model: nn.Module, inputs: Tensor) -> tuple[float, float] | None:
+    """Return mean and deviation of what the first layer with weights is given; a model may normalise by itself."""
+    found: list[tuple[float, float]] = []
+
+    def look(_: nn.Module, given: tuple[object, ...]) -> None:
+        if not found and given and isinstance(given[0], Tensor) and given[0].is_floating_point():
+            values = given[0].float()
+            found.append((values.mean().item(), values.std(correction=0).item()))
+
+    with untouched(model), torch.no_grad(), ExitStack() as hooks:
+        for _, module in looked_at(model):
+            if any(p.ndim > 1 for p in own_parameters(module)):
+                hooks.callback(module.register_forward_pre_hook(look).remove)
+        model(inputs)
+    return found[0] if found else None
 
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:

@@ -123,6 +123,16 @@ def nowhere(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
         )
 
 
+def unexplained(found: Features, probed: Sequence[ProbeRow]) -> Cause:
+    """Return what speaks against a network in which no rule has found anything."""
+    if probed:
+        evidence = f"at the pace of the probe it takes some {pace(probed):,.0f} steps until a tenth of the loss is gone"
+    else:
+        saved = 100 * 10**-found.level_step
+        evidence = f"a first step could save {saved:.1g} % of the loss at best, by looking at the inputs"
+    return Cause(name="learns slowly", evidence=evidence, harm=0.5, symptom=True)
+
+
 def diverging(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
     """Find a learning rate at which the loss of a probe is lost, or stands still where a tenth of it teaches much."""
     by_factor = {row.factor: row for row in probed if row.factor is not None}

@@ -44,9 +44,7 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
     inputs = seen.inputs
     if not inputs.finite or not inputs.deviation or not inputs.numbers:
         return
-    large = max(inputs.deviation, abs(inputs.mean)) > FAR
-    small = inputs.deviation < 1 / (5 * FAR)
-    if large or small:
+    if far(inputs.mean, inputs.deviation) and (seen.arriving is None or far(*seen.arriving)):
         bytes_ = inputs.least >= 0 and 100 < inputs.most <= 255
         yield Cause(
             name="inputs are not normalised",
@@ -54,6 +52,11 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
             + (", as bytes have that were not divided by 255" if bytes_ else ""),
             harm=0.2,
         )
+
+
+def far(mean: float, deviation: float) -> bool:
+    """Return whether values are far from mean 0 and deviation 1."""
+    return max(deviation, abs(mean)) > FAR or deviation < 1 / (5 * FAR)
 
 
 RULES = (broken, constant, unscaled)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
-from residua.exam.observation import Observation
+from residua.exam.observation import Norm, Observation
 
 FEWEST = 2
 """Values a channel below which its variance over the batch is zero or undefined."""
@@ -75,7 +75,9 @@ def remembering(seen: Observation) -> Iterator[Cause]:
 
 def parting(seen: Observation) -> Iterator[Cause]:
     """Find a network that gives something else in evaluation mode than in training mode."""
-    settled = [norm for norm in seen.norms if norm.seen is not None and norm.seen >= SETTLED]
+    settled = [
+        norm for norm in seen.norms if norm.seen is not None and norm.seen >= max(SETTLED, followed(norm))
+    ]
     if settled and seen.outputs.gap is not None and seen.outputs.gap > GAP:
         yield Cause(
             name="train and evaluation differ",
@@ -84,6 +86,13 @@ def parting(seen: Observation) -> Iterator[Cause]:
             layer=settled[0].name,
             harm=0.2,
         )
+
+
+def followed(norm: Norm) -> int:
+    """Return after how many batches next to nothing of the start is left in the statistics of a norm."""
+    if norm.momentum is None or not 0 < norm.momentum < 1:
+        return 0
+    return math.ceil(math.log(LEFT) / math.log1p(-norm.momentum))
 
 
 def lagging(seen: Observation) -> Iterator[Cause]:
@@ -96,7 +105,7 @@ def lagging(seen: Observation) -> Iterator[Cause]:
         return
     slowest = min(slow, key=lambda norm: norm.momentum or 1.0)
     assert slowest.momentum is not None
-    needed = math.ceil(math.log(LEFT) / math.log1p(-slowest.momentum)) - (slowest.seen or 0)
+    needed = followed(slowest) - (slowest.seen or 0)
     if needed > 0:
         yield Cause(
             name="running statistics follow slowly",
