@@ -535,3 +535,56 @@ def test_no_network_is_slow_without_a_reason() -> None:
         for depth in ("still", "probe"):
             found = diagnose(model, samples(), depth=depth)  # type: ignore[arg-type]
             assert found.verdict == "trains" or found.causes
+
+
+def test_units_that_are_dead_behind_a_function_are_found() -> None:
+    class Dead(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.body, self.head = nn.Linear(20, 64), nn.Linear(64, 64), nn.Linear(64, 4)
+            nn.init.constant_(self.body.bias, -50.0)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(F.relu(self.body(F.relu(self.first(x)))))  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    found = diagnose(Dead(), samples(), depth="still")
+    assert (names(found)[0], found.causes[0].layer) == ("dead units", "body.weight")
+
+
+def test_few_marks_in_large_masks_are_enough() -> None:
+    pictures, masks = pictured("hue")
+    marked = torch.full_like(masks, 255)
+    marked[:, ::6, ::6] = masks[:, ::6, ::6]
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 2, 3, padding=1))
+    found = diagnose(model, (pictures, marked), loss=nn.CrossEntropyLoss(ignore_index=255))
+    assert (found.verdict, names(found)) == ("trains", [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "cause"),
+    [
+        ({"lr": 0.0}, "learning rate is zero"),
+        ({"lr": 100.0}, "learning rate too high"),
+        ({"lr": 0.1, "momentum": 1.0}, "momentum out of range"),
+        ({"lr": 0.1, "weight_decay": 10.0}, "weight decay swallows the weights"),
+    ],
+)
+def test_a_watch_reads_how_the_optimiser_is_set(settings: dict[str, float], cause: str) -> None:
+    model = rows()
+    with watch(model, torch.optim.SGD(model.parameters(), **settings)) as seen:
+        assert [known.name for known in seen.causes] == [cause]
+
+
+def test_statistics_that_were_followed_may_be_kept() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Linear(64, 4))
+    inputs, labels = samples()
+    fresh = copy.deepcopy(model)
+    fresh[1].eval()
+    assert "norm in evaluation mode" in names(diagnose(fresh, (inputs, labels), depth="still"))
+    for _ in range(60):
+        model(inputs)
+    model[1].eval()
+    assert names(diagnose(model, (inputs, labels), depth="still")) == []

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from residua.exam.arrivals import Arrivals
 from residua.exam.cause import Cause
+from residua.exam.inventory import optimisation
+from residua.exam.rules.optimisation import of_rates, of_settings
 from residua.look import answer
 from residua.look.gradients import as_numbers
 
@@ -64,6 +66,10 @@ class Watch:
         self.still: set[str] = set(self.names.values())
         if not own and any(p.requires_grad for p in model.parameters()):
             self.add("optimiser misses parameters", "it moves none of this model's", harm=0.6)
+        settings = optimisation(model, optimizer)
+        for cause in (*of_rates(settings), *of_settings(settings)):
+            if not cause.note:
+                self.add(cause.name, cause.evidence, harm=cause.harm)
 
     @property
     def looking(self) -> bool:

@@ -13,6 +13,7 @@ LITTLE = 1e-3
 EXPLODED = 9.0
 INCOHERENT = 0.6
 """Of networks that train it is above 0.85 in nearly all, and of deep plain ones near 0 to 0.5."""
+HALF = 0.5
 DEEP = 10
 """Weighted layers below which a gradient that changes quickly only means a steep start."""
 
@@ -116,6 +117,24 @@ def asleep(seen: Observation) -> Iterator[Cause]:
         )
 
 
+def silent(seen: Observation) -> Iterator[Cause]:
+    """Find weights whose gradient is nothing at all, since what lies behind them is off for every sample."""
+    weights = [w for w in seen.weights if w.matrix and w.trainable and w.reached and w.size]
+    off = [weight for weight in weights if not weight.gradient]
+    # Of many experts most may be off for a few samples.
+    if off and any(weight.gradient for weight in seen.weights) and portion(off, seen) > HALF:
+        # The last layer has no gradient either where nothing comes to it.
+        before = len(off) == len(weights) and len(off) > 1
+        yield Cause(
+            name="dead units",
+            evidence=f"the gradient of {share(off, seen)} of the parameters is exactly 0 and that of others is not: "
+            "what lies between is off for every sample",
+            layer=off[-2 if before else -1].name,
+            harm=0.9,
+            symptom=True,
+        )
+
+
 def frozen(seen: Observation) -> Iterator[Cause]:
     """Find parameters that ask for no gradient: all of them is a fault, some may be meant."""
     still = [weight for weight in seen.weights if not weight.trainable]
@@ -142,4 +161,4 @@ def portion(some: list[Weight], seen: Observation) -> float:
     return sum(weight.count for weight in some) / max(1, sum(weight.count for weight in seen.weights))
 
 
-RULES = (vanishes, explodes, shatters, unreached, asleep, frozen)
+RULES = (vanishes, explodes, shatters, unreached, asleep, silent, frozen)

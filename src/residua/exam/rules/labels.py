@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from residua.exam.cause import Cause
 from residua.exam.observation import Observation
 
+FEWEST = 64
+"""Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
 CHANCE = 2.0
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in twenty is above."""
 
@@ -102,10 +104,10 @@ def alone(seen: Observation) -> Iterator[Cause]:
             evidence=f"every label of the batch is {targets.least:.0f}",
             harm=0.9,
         )
-    elif targets.void > 0.95:
+    elif targets.void > 0.95 and (1 - targets.void) * math.prod(targets.shape) < FEWEST:
         yield Cause(
             name="almost everything is void",
-            evidence=f"{100 * targets.void:.1f} % of the labels stand for no class",
+            evidence=f"{100 * targets.void:.1f} % of the labels stand for no class, and few are left",
             harm=0.3,
         )
 

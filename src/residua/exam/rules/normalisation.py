@@ -21,13 +21,16 @@ SETTLED = 20
 def evaluating(seen: Observation) -> Iterator[Cause]:
     """Find batch norms in evaluation mode within a network that is training."""
     still = [norm for norm in seen.norms if not norm.training]
+    every = len(still) == len(seen.norms) and all(weight.trainable for weight in seen.weights)
+    # Statistics that were followed and are then kept are somebody's choice; those of the start are nobody's.
+    known = all(norm.seen is not None and norm.seen >= max(SETTLED, followed(norm)) for norm in still)
     if seen.training and still:
         yield Cause(
             name="norm in evaluation mode",
             evidence=f"{len(still)} of {len(seen.norms)} batch norms use their running statistics while the "
             "network trains; if their backbone is frozen on purpose, all is well",
             layer=still[0].name,
-            harm=0.3 if len(still) == len(seen.norms) and all(w.trainable for w in seen.weights) else 0.0,
+            harm=0.3 if every and not known else 0.0,
         )
     elif not seen.training and seen.norms:
         yield Cause(

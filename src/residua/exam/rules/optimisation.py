@@ -31,9 +31,12 @@ def missing(seen: Observation) -> Iterator[Cause]:
 
 def rates(seen: Observation) -> Iterator[Cause]:
     """Find a learning rate that cannot be right, whatever the network."""
-    found = seen.optimisation
-    if found is None:
-        return
+    if seen.optimisation is not None:
+        yield from of_rates(seen.optimisation)
+
+
+def of_rates(found: Optimisation) -> Iterator[Cause]:
+    """Find a learning rate that cannot be right in how an optimiser is set."""
     adaptive = found.kind in ADAPTIVE
     if found.lr <= 0:
         yield Cause(name="learning rate is zero", evidence=f"a learning rate of {found.lr:g}", harm=1.0)
@@ -41,13 +44,20 @@ def rates(seen: Observation) -> Iterator[Cause]:
         yield Cause(name="learning rate too high", evidence=f"{found.lr:g} for {found.kind}", harm=0.9)
     elif found.lr < (1e-7 if adaptive else 1e-6):
         yield Cause(name="learning rate too low", evidence=f"{found.lr:g} for {found.kind}", harm=0.9)
+    elif found.least_lr == 0:
+        yield Cause(
+            name="some weights stand still", evidence="a group of the optimiser has a rate of 0", harm=0.0
+        )
 
 
 def settings(seen: Observation) -> Iterator[Cause]:
     """Find a momentum or a weight decay that takes the training over."""
-    found = seen.optimisation
-    if found is None:
-        return
+    if seen.optimisation is not None:
+        yield from of_settings(seen.optimisation)
+
+
+def of_settings(found: Optimisation) -> Iterator[Cause]:
+    """Find a momentum or a weight decay that takes the training over in how an optimiser is set."""
     if found.momentum >= 1 or found.momentum < 0:
         yield Cause(
             name="momentum out of range",
