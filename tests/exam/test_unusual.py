@@ -172,8 +172,11 @@ def test_weights_of_other_kinds_are_reached(make: Callable[[], nn.Module]) -> No
 def test_a_sparse_gradient_is_a_gradient() -> None:
     torch.manual_seed(0)
     words = torch.randint(50, (128, 3))
-    found = diagnose(Averaged(), (words, words[:, 0] % 4), loss=F.cross_entropy)
-    assert not {"loss is detached", "detached layers"} & set(names(found))
+    model = Averaged()
+    refusing = torch.optim.AdamW(model.parameters(), lr=0.01)  # it takes no sparse gradients, at any rate
+    for optimizer in (None, refusing):
+        found = diagnose(model, (words, words[:, 0] % 4), loss=F.cross_entropy, optimizer=optimizer)
+        assert not {"loss is detached", "detached layers", "learning rate too high"} & set(names(found))
 
 
 def test_a_way_back_that_fails_says_why() -> None:

@@ -150,8 +150,14 @@ class Trial:
             return
         try:
             self.optimizer.step()
-        except RuntimeError:  # Adam takes no sparse gradients
-            self.lost = True
+        except RuntimeError:
+            if self.factor is not None or not self.sparse():
+                raise
+            self.lost = True  # AdamW takes no sparse gradients, and is one way of several
+
+    def sparse(self) -> bool:
+        """Return whether a gradient names only the rows that it is not zero in."""
+        return any(p.grad is not None and p.grad.is_sparse for p in self.model.parameters())
 
     def over(self, steps: int, enough: float) -> bool:
         """Return whether no further step is to be taken."""
