@@ -591,3 +591,41 @@ def test_statistics_that_were_followed_may_be_kept() -> None:
         model(inputs)
     model[1].eval()
     assert names(diagnose(model, (inputs, labels), depth="still")) == []
+
+
+def test_experts_that_these_samples_do_not_choose_are_not_detached() -> None:
+    class Experts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate, self.experts = nn.Linear(20, 200), nn.ModuleList(rows() for _ in range(200))
+
+        def forward(self, x: Tensor) -> Tensor:
+            share, chosen = self.gate(x).softmax(1).max(1)
+            given = x.new_zeros(len(x), 4)
+            for place in chosen.unique().tolist():
+                own = (chosen == place).nonzero()[:, 0]
+                given = given.index_put((own,), share[own, None] * self.experts[place](x[own]))
+            return given
+
+    torch.manual_seed(0)
+    found = diagnose(Experts(), samples(), loss=F.cross_entropy, depth="still")
+    assert names(found) == [] and [note.name for note in found.notes] == ["layers not called"]
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+def test_one_number_added_to_what_it_was_made_from_is_a_branch_too_narrow(shortcut: bool) -> None:
+    class Summing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.narrow, self.head = nn.Linear(20, 64), nn.Linear(64, 1), nn.Linear(64, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            features = F.relu(self.body(x))
+            if shortcut:
+                return self.head(features + self.narrow(features))  # type: ignore[no-any-return]
+            advantages = self.head(features)  # and a value, as of a dueling network
+            return self.narrow(features) + advantages  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    found = diagnose(Summing(), samples(), loss=F.cross_entropy, depth="still")
+    assert names(found) == (["sum of unlike shapes"] if shortcut else [])

@@ -20,8 +20,13 @@ PAIRED = 1 / 3
 """Share of the samples that have another one with their label, below which neighbours cannot agree."""
 FAR, FLOOR = 1e3, -10.0
 """Logits so many times as large cost this little in a loss that has no floor."""
-CONTENT = 0.1
-"""What a loss asks at most for answers that are right; one with a sigmoid of its own asks .31 of each."""
+CONTENT = 0.01
+"""What a loss asks at most for answers that are right; one with a sigmoid of its own asks .31 to .69 of each."""
+CHEAPER = 0.75
+"""Part of that which a loss with a sigmoid of its own asks for their logits: next to none, or the entropy of labels
+that are smoothed."""
+LEAST_SHARES = (1e-13, 0.05)
+"""Nearest that a share comes to 0 and 1: a logit of 30, and one of 3 where the loss itself smooths its labels."""
 FEWEST_MASKS = 8
 IGNORED = (-100, 255)
 """What stands for no class in masks: PyTorch's own value, and that of most data sets."""
@@ -105,19 +110,22 @@ def refuses(loss: Loss, given: Any, targets: Tensor, label: int) -> bool:
 
 
 def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
-    """Return whether outputs far beyond 0 and 1, on the right side of them, cost nothing."""
+    """Return whether a loss of shares is cheaper at their logits than at the shares, so that it applies a sigmoid."""
     outputs = answer(given)
-    if outputs is None or not targets.is_floating_point() or targets.shape != outputs.shape:
+    if outputs is None or targets.is_complex() or targets.numel() != outputs.numel():
         return False
-    if not bool(((targets == 0) | (targets == 1)).all()):
+    shares = targets.reshape(outputs.shape).to(outputs.dtype)
+    if not bool(((shares >= 0) & (shares <= 1)).all()) or not bool((shares != shares.mean()).any()):
         return False
 
     def answered(wanted: Tensor) -> float:
-        here = each(given, lambda values: wanted if values.shape == targets.shape else values)
+        here = each(given, lambda values: wanted if values.shape == wanted.shape else values)
         return asked(loss, here, targets)
 
-    # A loss of probabilities, which may hold them between 0 and 1 itself, is content with the targets.
-    return answered(30 * (2 * targets - 1)) < 1e-6 and answered(targets) > CONTENT
+    # A loss of probabilities, which may hold them between 0 and 1 itself, is content with the shares.
+    content = answered(shares)
+    logits = [torch.logit(shares.double(), eps=least).to(shares.dtype) for least in LEAST_SHARES]
+    return content > CONTENT and min(map(answered, logits)) < CHEAPER * content
 
 
 def adds_up(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:

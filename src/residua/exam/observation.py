@@ -83,6 +83,7 @@ class Outputs:
         finite: no value is infinite or not a number.
         size: root mean square.
         sums_to_one: they are not negative, and add up to 1 over the classes.
+        sums_over_batch: they are not negative, and add up to 1 over the samples.
         unit_interval: all lie between 0 and 1, and one of the last operations sees to it.
         gap: how far the outputs in evaluation mode are from those in training mode, over their size; None if
             the network has no running statistics that were ever updated.
@@ -92,6 +93,7 @@ class Outputs:
     finite: bool
     size: float
     sums_to_one: bool
+    sums_over_batch: bool
     unit_interval: bool
     gap: float | None
 
@@ -223,11 +225,13 @@ class Wiring:
     """How values flow, as far as it can go wrong unseen.
 
     Attributes:
-        rewritten: layers that work in place, in a network whose outputs change when none does.
+        rewritten: layers that work in place, or modules that call what does, in a network whose outputs change when
+            none does.
         broadcast: sums of two legs whose shapes differ, each as a sentence.
         sums: additions of two legs.
         shortest: layers with weights on the shortest way from the inputs to the answer; None where none is found.
         shared: how many of the weighted layers are called more than once.
+        uncalled: modules that did not run.
     """
 
     rewritten: tuple[str, ...]
@@ -235,6 +239,7 @@ class Wiring:
     sums: int
     shortest: int | None
     shared: int
+    uncalled: frozenset[str]
 
 
 @final

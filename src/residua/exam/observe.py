@@ -177,14 +177,18 @@ def arriving(model: nn.Module, inputs: Tensor) -> tuple[float, float] | None:
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:
     """Return what the outputs are like, in this mode and in evaluation mode."""
-    sums = outputs.sum(1) if outputs.ndim > 1 else outputs
     inside = bool((outputs >= 0).all()) and bool((outputs <= 1).all())
-    several = outputs.ndim > 1 and outputs.shape[1] > 1
+
+    def add_up(axis: int) -> bool:
+        several = outputs.ndim > 1 and outputs.shape[axis] > 1
+        return inside and several and bool(((outputs.sum(axis) - 1).abs() < 1e-3).all())
+
     return Outputs(
         shape=tuple(outputs.shape),
         finite=bool(torch.isfinite(outputs).all()),
         size=outputs.float().square().mean().sqrt().item(),
-        sums_to_one=inside and several and bool(((sums - 1).abs() < 1e-3).all()),
+        sums_to_one=add_up(1),
+        sums_over_batch=add_up(0) and not add_up(1),
         unit_interval=inside and squashed(model, inputs),
         gap=gap(model, inputs),
     )

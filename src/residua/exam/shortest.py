@@ -49,7 +49,7 @@ def _layers_between(end: Any, leaf: Tensor) -> int | None:
     """Return the least number of layers with weights between a node of the graph and a leaf."""
     least: dict[Any, int | None] = {}
     matrix: dict[Any, bool] = {}  # whether there is a matrix, and no input, behind a node
-    for node in _in_order(end):
+    for node in nodes_behind(end):
         if node.name() == LEAF:
             least[node] = 0 if node.variable is leaf else None
             matrix[node] = node.variable is not leaf and node.variable.ndim > 1
@@ -65,8 +65,8 @@ def _layers_between(end: Any, leaf: Tensor) -> int | None:
     return least[end]
 
 
-def _in_order(end: Any) -> list[Any]:
-    """Return the nodes behind one, each after those that it depends on."""
+def nodes_behind(end: Any) -> list[Any]:
+    """Return a node of the graph and those behind it, each after those that it depends on."""
     order: list[Any] = []
     seen: set[Any] = set()
     waiting = [(end, False)]

@@ -1,21 +1,20 @@
 """How values flow through any model, as far as it can go wrong without an error."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from residua.exam.in_place import rewritten
 from residua.exam.observation import Wiring
-from residua.exam.shortest import shortest_way
-from residua.look import answer, seeded, untouched
+from residua.exam.shortest import nodes_behind, shortest_way
+from residua.look import untouched
 from residua.look.visit import own_parameters
 
 ADDITIONS = {torch.add, torch.Tensor.add, torch.Tensor.add_, torch.Tensor.__add__, torch.Tensor.__iadd__}
-MOST_TRIED = 24
-"""In-place layers that are asked one by one which of them it is."""
 
 
 @final
@@ -53,7 +52,8 @@ class Additions(TorchFunctionMode):
         self.sums += 1
         # Of unlike sizes it is no sum of pictures, but such as a mask that is added to attention.
         pictures = one.ndim == other.ndim == 4 and one.shape[2:] == other.shape[2:]
-        if pictures and one.shape[1] != other.shape[1]:
+        rows = one.ndim == other.ndim == 2
+        if one.shape[1] != other.shape[1] and (pictures or (rows and follows(one, other))):
             shapes = " + ".join(" × ".join(map(str, value.shape[1:])) for value in (one, other))
             self.broadcast.append(f"{shapes} in {self.where or 'the model'}")
 
@@ -67,7 +67,7 @@ def wiring(model: nn.Module, inputs: Tensor) -> Wiring:
     """
     calls: dict[str, int] = {}
     additions = Additions(len(inputs))
-    with untouched(model), torch.no_grad(), ExitStack() as hooks:
+    with untouched(model), torch.enable_grad(), ExitStack() as hooks:
         for name, module in model.named_modules():
             handle = module.register_forward_pre_hook(entering(additions, calls, name))
             hooks.callback(handle.remove)
@@ -84,7 +84,31 @@ def wiring(model: nn.Module, inputs: Tensor) -> Wiring:
         sums=additions.sums,
         shortest=shortest_way(model, inputs),
         shared=sum(calls.get(name, 0) > 1 for name in weighted),
+        uncalled=frozenset(uncalled(model, calls)),
     )
+
+
+def follows(one: Tensor, other: Tensor) -> bool:
+    """Return whether the narrower of two legs is made from the wider, as a branch from what its shortcut carries.
+
+    A number for each sample that is made beside the other leg is meant for all of it, as a value is for advantages.
+    """
+    narrow, wide = sorted((one, other), key=lambda value: value.shape[1])
+    if narrow.grad_fn is None or wide.grad_fn is None:
+        return False
+    return wide.grad_fn in nodes_behind(narrow.grad_fn)
+
+
+def uncalled(model: nn.Module, calls: Mapping[str, int]) -> Iterator[str]:
+    """Walk the names of the modules that did not run, and are not part of one of PyTorch's own that did."""
+    for name, module in model.named_modules():
+        if calls.get(name):
+            continue
+        parent = name.rpartition(".")[0]
+        own = type(model.get_submodule(parent)).__module__.startswith("torch.nn")
+        # PyTorch's attention uses the weights of its layers, and does not call them.
+        if not (own and calls.get(parent)) or isinstance(module, nn.ModuleList):
+            yield name
 
 
 def entering(additions: Additions, calls: dict[str, int], name: str) -> Callable[..., None]:
@@ -95,54 +119,3 @@ def entering(additions: Additions, calls: dict[str, int], name: str) -> Callable
         calls[name] = calls.get(name, 0) + 1
 
     return enter
-
-
-def rewritten(model: nn.Module, inputs: Tensor) -> tuple[str, ...]:
-    """Return the in-place layers that change what the model gives, as one does that rewrites a shortcut."""
-    layers = in_place(model)
-    if not layers:
-        return ()
-    given = run(model, inputs)
-    with copying(layers.values()):
-        changed = differs(given, run(model, inputs))
-    if not changed:
-        return ()
-    guilty = []
-    for name, layer in list(layers.items())[:MOST_TRIED]:
-        with copying([layer]):
-            if differs(given, run(model, inputs)):
-                guilty.append(name)
-    return tuple(guilty) or tuple(layers)[:1]
-
-
-def in_place(model: nn.Module) -> dict[str, nn.Module]:
-    """Return the layers that write over their input, by name."""
-    return {
-        name: module for name, module in model.named_modules() if getattr(module, "inplace", False) is True
-    }
-
-
-@contextmanager
-def copying(layers: Any) -> Iterator[None]:
-    """Let these layers give a new value rather than write over their input."""
-    chosen = list(layers)
-    try:
-        for layer in chosen:
-            layer.inplace = False
-        yield
-    finally:
-        for layer in chosen:
-            layer.inplace = True
-
-
-def run(model: nn.Module, inputs: Tensor) -> Tensor | None:
-    """Return what the model gives, with the same random draws each time; None if it is no tensor."""
-    with untouched(model), seeded(model), torch.no_grad():
-        return answer(model(inputs.clone()))
-
-
-def differs(one: Tensor | None, other: Tensor | None) -> bool:
-    """Return whether two outputs differ by more than rounding."""
-    if one is None or other is None:
-        return False
-    return bool((one - other).norm() > 1e-3 * one.norm())

@@ -44,7 +44,10 @@ def explodes(seen: Observation) -> Iterator[Cause]:
     if len(rows) < 3:
         return
     first, last = rows[0].gradient or 0.0, rows[-1].gradient or 0.0
-    if first > last and decades([first, last]) > EXPLODED:
+    # To what all answers share, as the value of a dueling network, most losses give no gradient at all.
+    before = rows[-2].gradient or 0.0
+    steadily = first > before and decades([first, before]) > EXPLODED / len(rows)
+    if first > last and decades([first, last]) > EXPLODED and steadily:
         each = (first / last) ** (0.5 / (len(rows) - 1))
         yield Cause(
             name="gradient explodes",
@@ -96,12 +99,23 @@ def unreached(seen: Observation) -> Iterator[Cause]:
             harm=1.0,
         )
     elif lost and any(weight.reached for weight in seen.weights):
-        yield Cause(
-            name="detached layers",
-            evidence=f"{share(lost, seen)} of the parameters have no gradient: nothing of them reaches the loss",
-            layer=lost[0].name,
-            harm=0.2 + 0.4 * portion(lost, seen),
-        )
+        idle = [weight for weight in lost if weight.name.rpartition(".")[0] in seen.wiring.uncalled]
+        cut = [weight for weight in lost if weight not in idle]
+        if cut:
+            yield Cause(
+                name="detached layers",
+                evidence=f"{share(cut, seen)} of the parameters have no gradient: nothing of them reaches the loss",
+                layer=cut[0].name,
+                harm=0.2 + 0.4 * portion(cut, seen),
+            )
+        if idle:
+            yield Cause(
+                name="layers not called",
+                evidence=f"{share(idle, seen)} of the parameters are in layers that the model did not run for these "
+                "samples; if they are experts that others choose, all is well",
+                layer=idle[0].name,
+                harm=0.0,
+            )
 
 
 def asleep(seen: Observation) -> Iterator[Cause]:

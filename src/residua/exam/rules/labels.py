@@ -13,29 +13,45 @@ CHANCE = 2.0
 
 
 def doubled(seen: Observation) -> Iterator[Cause]:
-    """Find a softmax or a sigmoid before a loss that applies it itself."""
+    """Find a softmax or a sigmoid before a loss that applies one itself, and outputs that are no logarithms."""
     outputs, loss = seen.outputs, seen.loss
-    if outputs.sums_to_one and loss.softmax:
+    last = seen.layers[-1].name if seen.layers else None
+    wanted = "softmax" if loss.softmax else "sigmoid" if loss.sigmoid else None
+    squashed = outputs.unit_interval and outputs.size > 0 and not outputs.sums_over_batch
+    given = "softmax" if outputs.sums_to_one else "sigmoid" if squashed else None
+    if given and wanted:
+        signs = {
+            "softmax": "the outputs are probabilities that add up to 1",
+            "sigmoid": "all outputs lie between 0 and 1",
+        }
+        applies = {
+            "softmax": "gives the same when all of them grow by 1, so it applies a softmax of its own; the gradient is "
+            "a tenth of what it should be",
+            "sigmoid": "wants them far beyond: it applies a sigmoid of its own",
+        }
         yield Cause(
-            name="softmax before a loss that applies one",
-            evidence="the outputs are probabilities that add up to 1, and the loss gives the same when all of them "
-            "grow by 1, so it applies a softmax of its own; the gradient is a tenth of what it should be",
-            layer=seen.layers[-1].name if seen.layers else None,
-            harm=0.1,
-        )
-    elif outputs.unit_interval and not outputs.sums_to_one and loss.sigmoid and outputs.size > 0:
-        yield Cause(
-            name="sigmoid before a loss that applies one",
-            evidence="all outputs lie between 0 and 1, and the loss wants them far beyond: it applies a sigmoid of "
-            "its own",
-            layer=seen.layers[-1].name if seen.layers else None,
-            harm=0.35,
+            name=f"{given} before a loss that applies {'one' if given == wanted else f'a {wanted}'}",
+            evidence=f"{signs[given]}, and the loss {applies[wanted]}",
+            layer=last,
+            harm=0.1 if wanted == "softmax" else 0.35,
         )
     elif loss.rewards_outputs and (outputs.unit_interval or loss.floorless):
         yield Cause(
             name="loss needs logarithms of probabilities",
             evidence="the loss falls by 1 when all outputs grow by 1, without end",
             harm=0.2,
+        )
+
+
+def over_batch(seen: Observation) -> Iterator[Cause]:
+    """Find a softmax over the samples, where one over the classes is meant."""
+    if seen.outputs.sums_over_batch:
+        yield Cause(
+            name="softmax over the batch",
+            evidence="the outputs of each class add up to 1 over the samples, so each depends on all others; the "
+            "classes of one sample stand on axis 1",
+            layer=seen.layers[-1].name if seen.layers else None,
+            harm=0.5,
         )
 
 
@@ -155,4 +171,4 @@ def lost(seen: Observation) -> Iterator[Cause]:
         )
 
 
-RULES = (broken, doubled, endless, crossed, out_of_range, alone, unrelated, lost)
+RULES = (broken, doubled, over_batch, endless, crossed, out_of_range, alone, unrelated, lost)

@@ -14,7 +14,7 @@ def rewrites(seen: Observation) -> Iterator[Cause]:
         yield Cause(
             name="in-place layer rewrites a shortcut",
             evidence=f"the outputs change when it does not work in place{more}",
-            layer=seen.wiring.rewritten[0],
+            layer=seen.wiring.rewritten[0] or None,
             harm=0.15,
         )
 

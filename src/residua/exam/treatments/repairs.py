@@ -41,10 +41,12 @@ def train_mode(patient: Patient) -> str | None:
 
 def give_new_values(patient: Patient) -> str | None:
     """Let layers that write over their input give a new value instead."""
-    names = patient.seen.wiring.rewritten
-    for name in names:
-        layer = patient.model.get_submodule(name)
+    found = ((name, patient.model.get_submodule(name)) for name in patient.seen.wiring.rewritten)
+    # A function that is called in place stands in somebody's code.
+    layers = {name: layer for name, layer in found if getattr(layer, "inplace", False) is True}
+    for layer in layers.values():
         layer.inplace = False  # type: ignore[assignment]  # stubs know only tensors and modules there
+    names = tuple(layers)
     return f"set inplace=False on {listed(names)}" if names else None
 
 
