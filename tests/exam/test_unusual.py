@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.checkpoint import checkpoint
 
 from residua.exam import Diagnosis, diagnose, examine, heal, healthy_bands, watch
-from residua.exam.asking import agreement
+from residua.exam.matching import agreement
 
 
 def rows(*, inside: int = 20, hidden: int = 64, outside: int = 4, layers: int = 1) -> nn.Sequential:
@@ -629,3 +629,27 @@ def test_one_number_added_to_what_it_was_made_from_is_a_branch_too_narrow(shortc
     torch.manual_seed(0)
     found = diagnose(Summing(), samples(), loss=F.cross_entropy, depth="still")
     assert names(found) == (["sum of unlike shapes"] if shortcut else [])
+
+
+def test_places_are_the_same_for_all_samples() -> None:
+    class Placed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.places, self.body, self.head = nn.Embedding(5, 8), nn.Linear(4, 8), nn.Linear(40, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            places = self.places(torch.arange(5).expand(len(x), 5))
+            return self.head(F.relu(self.body(x.view(-1, 5, 4)) + places).flatten(1))  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    assert names(diagnose(Placed(), samples(), loss=F.cross_entropy, depth="still")) == []
+
+
+def test_rows_of_length_1_are_meant_to_be() -> None:
+    torch.manual_seed(0)
+    inputs = F.normalize(torch.rand(128, 2000) * (torch.rand(128, 2000) < 0.02))
+    labels = inputs[:, :4].argmax(1)
+    model = nn.Sequential(nn.Linear(2000, 64), nn.ReLU(), nn.Linear(64, 4))
+    for scale, cause in ((1, []), (0.1, ["inputs are not normalised"])):
+        found = diagnose(model, (scale * inputs, labels), loss=F.cross_entropy, depth="still")
+        assert [name for name in names(found) if name.startswith("inputs")] == cause

@@ -1,23 +1,16 @@
-"""What a loss is, found by asking it, and whether targets fit the inputs: no loss has to say its name."""
+"""What a loss is, found by asking it, and what it is given: no loss has to say its name."""
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from residua.exam.calling import REFUSALS
+from residua.exam.matching import agreement, alike, edges
 from residua.exam.observation import Inputs, Losses, Targets
 from residua.look import Loss, answer, each
 
-FEWEST_LABELS = 100
-"""Samples from which chance and a hard problem can be told apart by their neighbours."""
-MOST_LABELS = 1000
-"""Samples that are compared at most: each with every other."""
-PAIRED = 1 / 3
-"""Share of the samples that have another one with their label, below which neighbours cannot agree."""
 FAR, FLOOR = 1e3, -10.0
 """Logits so many times as large cost this little in a loss that has no floor."""
 CONTENT = 0.01
@@ -27,7 +20,6 @@ CHEAPER = 0.75
 that are smoothed."""
 LEAST_SHARES = (1e-13, 0.05)
 """Nearest that a share comes to 0 and 1: a logit of 30, and one of 3 where the loss itself smooths its labels."""
-FEWEST_MASKS = 8
 IGNORED = (-100, 255)
 """What stands for no class in masks: PyTorch's own value, and that of most data sets."""
 
@@ -177,9 +169,10 @@ def describe_inputs(inputs: Tensor, targets: Tensor, outputs: Tensor, *, kind: s
     """Return what the inputs are like, and whether the targets follow them."""
     values = inputs.detach().float()
     finite = bool(torch.isfinite(values).all())
-    measured = (
-        finite and inputs.is_floating_point()
-    )  # whole numbers may stand for words, which are near to none
+    measured = finite and inputs.is_floating_point()
+    whole = (
+        kind != "masks" or targets.shape[1:] == outputs.shape[1:]
+    )  # several labels for each sample are no mask
     flat = values.reshape(len(values), -1)
     return Inputs(
         shape=tuple(inputs.shape),
@@ -192,78 +185,7 @@ def describe_inputs(inputs: Tensor, targets: Tensor, outputs: Tensor, *, kind: s
         # A sample that is one number has nothing within it that could differ.
         flat=(flat.amax(1) == flat.amin(1)).double().mean().item() if flat.shape[1] > 1 else 0.0,
         numbers=inputs.is_floating_point(),
-        agreement=agreement(values, targets) if measured and kind == "classes" else None,
+        directions=inputs.ndim == 2 and bool(((values.norm(dim=1) - 1).abs() < 1e-3).all()),
+        agreement=agreement(inputs.detach(), targets) if finite and whole else None,
         edges=edges(values, targets, unlabelled(targets, outputs)) if measured and kind == "masks" else None,
     )
-
-
-def alike(samples: Tensor, targets: Tensor) -> float:
-    """Return the share of the samples that are copies of another one whose targets are not the same.
-
-    >>> alike(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])), alike(torch.zeros(4, 2), torch.tensor([1, 1, 1, 1]))
-    (0.75, 0.0)
-    """
-    _, which = torch.unique(samples, dim=0, return_inverse=True)
-    kinds = int(which.max()) + 1
-    pairs = torch.cat([which[:, None].double(), targets.reshape(len(targets), -1).double()], dim=1)
-    answers = torch.unique(pairs, dim=0)[:, 0].long()
-    contradicted = torch.bincount(answers, minlength=kinds) > 1
-    copies = torch.bincount(which, minlength=kinds) - 1
-    return copies[contradicted].sum().item() / len(samples)
-
-
-def agreement(inputs: Tensor, labels: Tensor) -> float | None:
-    """Return how much more often than by chance the nearest other sample has the same label, in deviations.
-
-    >>> inputs = torch.arange(200.0)[:, None]
-    >>> agreement(inputs, (inputs[:, 0] > 99).long()) > 10
-    True
-    """
-    inputs, labels = inputs[:MOST_LABELS], labels[:MOST_LABELS].long()
-    count = len(labels)
-    if count < FEWEST_LABELS:
-        return None
-    sizes = torch.unique(labels, return_counts=True)[1]
-    chance = (sizes * (sizes - 1)).sum().item() / (count * (count - 1))
-    if sizes[sizes > 1].sum() < PAIRED * count or chance > 0.9:
-        return None
-    small = F.adaptive_avg_pool2d(inputs, min(16, *inputs.shape[-2:])) if inputs.ndim == 4 else inputs
-    features = small.reshape(len(small), -1)
-    distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
-    # Two copies of one sample say nothing of the labels.
-    distances = distances.masked_fill(distances < 1e-4 * distances.mean(), torch.inf)
-    nearest = distances.argmin(1)
-    same = (labels[nearest] == labels).double().mean().item()
-    return float(same - chance) / math.sqrt(chance * (1 - chance) / count)
-
-
-def edges(pictures: Tensor, masks: Tensor, void: Tensor) -> float | None:
-    """Return how much more the pictures change on the edges of their own masks than on those of others.
-
-    In deviations over the pictures. Masks that are out of step with their pictures give about 0. Where a class borders
-    on what is void nobody says that there is an edge.
-    """
-    if len(pictures) < FEWEST_MASKS or pictures.ndim != 4 or masks.shape[-2:] != pictures.shape[-2:]:
-        return None
-    changes = steps(pictures, lambda later, earlier: (later - earlier).abs().sum(1))
-    borders = steps(masks[:, None], lambda later, earlier: (later != earlier).float()[:, 0])
-    unknown = steps(void[:, None], lambda later, earlier: (later | earlier).float()[:, 0]) > 0
-    borders = borders.masked_fill(unknown, 0.0)
-    seen = borders.sum((1, 2)) > 0
-    if 2 * seen.sum() < len(pictures):
-        return None
-    own, other = (meeting(changes[seen], shown) for shown in (borders[seen], borders[seen].roll(1, 0)))
-    apart = own - other
-    deviation = apart.std().item() / math.sqrt(len(apart))
-    return apart.mean().item() / deviation if deviation else None
-
-
-def steps(planes: Tensor, between: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return what lies between each pixel and the next, down and to the right, together."""
-    down = between(planes[..., 1:, :-1], planes[..., :-1, :-1])
-    return down + between(planes[..., :-1, 1:], planes[..., :-1, :-1])
-
-
-def meeting(changes: Tensor, borders: Tensor) -> Tensor:
-    """Return the mean change of each picture on some borders."""
-    return (changes * borders).sum((1, 2)) / borders.sum((1, 2)).clamp_min(1)

@@ -15,7 +15,7 @@ from residua.exam.observation import Observation
 from residua.exam.observe import observe
 from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
-from residua.exam.rules.labels import unrelated
+from residua.exam.rules.labels import apart, unrelated
 from residua.exam.trial import ProbeRow
 from residua.exam.verdict import (
     LIKELY,
@@ -92,8 +92,8 @@ def diagnose(
     with untouched(held), nothing_recomputed():
         seen = observe(model, batch, loss=loss, optimizer=optimizer)
         if depth == "probe" and seen.coherence is not None:
-            if any(unrelated(seen)) and follows(model, batch, loss):
-                seen = replace(seen, inputs=replace(seen.inputs, agreement=None, edges=None))
+            if apart(seen) or any(unrelated(seen)):
+                seen = replace(seen, inputs=replace(seen.inputs, taught=follows(model, batch, loss)))
             probed = probe(model, batch, loss=loss, optimizer=optimizer)
     return judge(seen, probed, steps=steps)
 

@@ -24,8 +24,10 @@ class Inputs:
         alike: share of the samples that equal another one whose targets are not the same.
         flat: share of the samples that have one value throughout.
         numbers: they are measured; whole numbers stand for something, as for words.
+        directions: samples are rows of length 1, as word frequencies, embeddings and one of many are on purpose.
         agreement: how often the nearest other sample has the same label, in deviations over what chance gives;
             None where that cannot be said.
+        taught: a copy has learned from one half of the batch what holds on the other; None where nobody asked.
         edges: how many deviations the masks' edges lie on the pictures' own edges rather than on those of other
             pictures; None where there are no masks.
     """
@@ -39,8 +41,10 @@ class Inputs:
     alike: float
     flat: float
     numbers: bool
+    directions: bool
     agreement: float | None
     edges: float | None
+    taught: bool | None = None
 
 
 @final

@@ -42,7 +42,7 @@ def constant(seen: Observation) -> Iterator[Cause]:
 def unscaled(seen: Observation) -> Iterator[Cause]:
     """Find inputs far from mean 0 and deviation 1."""
     inputs = seen.inputs
-    if not inputs.finite or not inputs.deviation or not inputs.numbers:
+    if not inputs.finite or not inputs.deviation or not inputs.numbers or inputs.directions:
         return
     if far(inputs.mean, inputs.deviation) and (seen.arriving is None or far(*seen.arriving)):
         bytes_ = inputs.least >= 0 and 100 < inputs.most <= 255

@@ -10,6 +10,8 @@ FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
 CHANCE = 2.0
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in twenty is above."""
+DOUBTED = 3.0
+"""The same where what a copy has learned is asked too."""
 
 
 def doubled(seen: Observation) -> Iterator[Cause]:
@@ -128,17 +130,33 @@ def alone(seen: Observation) -> Iterator[Cause]:
         )
 
 
+def apart(seen: Observation) -> bool:
+    """Return whether neighbours have no more in common than any two samples, and nothing shows that it means little."""
+    agreement = seen.inputs.agreement
+    if agreement is None or not seen.inputs.deviation or seen.inputs.taught:
+        return False
+    return agreement < (CHANCE if plain(seen) else DOUBTED)
+
+
+def plain(seen: Observation) -> bool:
+    """Return whether neighbours alone say something: of classes and measurements they do."""
+    return seen.targets.kind == "classes" and seen.inputs.numbers
+
+
 def unrelated(seen: Observation) -> Iterator[Cause]:
     """Find labels or masks that have nothing to do with the inputs that they stand beside."""
     agreement, edges = seen.inputs.agreement, seen.inputs.edges
-    if agreement is not None and agreement < CHANCE and seen.inputs.deviation > 0:
+    if apart(seen) and (plain(seen) or seen.inputs.taught is False):
+        alike = (
+            "has the same label no more often" if plain(seen) else "is no nearer to it in what it should give"
+        )
         yield Cause(
             name="labels do not follow the inputs",
-            evidence="the nearest other sample has the same label no more often than by chance "
-            f"({agreement:+.1f} deviations from it, over {seen.inputs.shape[0]} samples)",
+            evidence=f"the nearest other sample {alike} than by chance ({agreement:+.1f} deviations from it, over "
+            f"{seen.inputs.shape[0]} samples)",
             harm=0.6,
         )
-    if edges is not None and edges < CHANCE:
+    if edges is not None and edges < CHANCE and not seen.inputs.taught:
         yield Cause(
             name="masks out of step",
             evidence="the pictures change no more on the edges of their own masks than on those of others "

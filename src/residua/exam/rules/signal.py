@@ -13,6 +13,8 @@ DEAD = 0.98
 SATURATED = 0.9
 ALIKE = 1e-5
 """Share of the second moment that differs between samples: below it they are one sample to what comes next."""
+SAME = 1e-12
+"""The same where nothing differs but by rounding."""
 
 
 def dies(seen: Observation) -> Iterator[Cause]:
@@ -86,7 +88,10 @@ def collapses(seen: Observation) -> Iterator[Cause]:
     """Find the layer from which all samples look alike."""
     if seen.inputs.alike > 0.5 or len(seen.layers) < 3:
         return
-    lost = next((layer for layer in seen.layers[:-1] if forgets(layer)), None)
+    lost = next(
+        (layer for place, layer in enumerate(seen.layers[:-1]) if forgets(layer) and carries(seen, place)),
+        None,
+    )
     if lost is not None and lost.spread is not None:
         yield Cause(
             name="samples collapse",
@@ -100,6 +105,16 @@ def collapses(seen: Observation) -> Iterator[Cause]:
 def forgets(layer: Layer) -> bool:
     """Return whether samples are alike after a layer whose signal is there."""
     return layer.spread is not None and layer.spread < ALIKE and layer.second_moment > 0
+
+
+def carries(seen: Observation, place: int) -> bool:
+    """Return whether a layer carries samples at all: what is made of places or times is the same for each of them.
+
+    Nothing that comes of exactly one value differs again, so that later layers show which it is.
+    """
+    spread = seen.layers[place].spread
+    later = [layer for layer in seen.layers[place + 1 :] if layer.spread is not None]
+    return spread is None or spread > SAME or all(forgets(layer) for layer in later)
 
 
 RULES = (dies, explodes, dead, saturates, collapses)

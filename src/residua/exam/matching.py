@@ -1,0 +1,124 @@
+"""Whether targets fit the inputs that they stand beside, as far as neighbours and edges tell without a network."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+FEWEST_LABELS = 100
+"""Samples from which chance and a hard problem can be told apart by their neighbours."""
+MOST_LABELS = 1000
+"""Samples that are compared at most: each with every other."""
+PAIRED = 1 / 3
+"""Share of the samples that have another one with their label, below which neighbours cannot agree."""
+FEWEST_MASKS = 8
+SHUFFLES = 64
+WORDS = 4096
+"""Kinds of words that are counted apart; where there are more some share a count."""
+
+
+def alike(samples: Tensor, targets: Tensor) -> float:
+    """Return the share of the samples that are copies of another one whose targets are not the same.
+
+    >>> alike(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])), alike(torch.zeros(4, 2), torch.tensor([1, 1, 1, 1]))
+    (0.75, 0.0)
+    """
+    _, which = torch.unique(samples, dim=0, return_inverse=True)
+    kinds = int(which.max()) + 1
+    pairs = torch.cat([which[:, None].double(), targets.reshape(len(targets), -1).double()], dim=1)
+    answers = torch.unique(pairs, dim=0)[:, 0].long()
+    contradicted = torch.bincount(answers, minlength=kinds) > 1
+    copies = torch.bincount(which, minlength=kinds) - 1
+    return copies[contradicted].sum().item() / len(samples)
+
+
+def agreement(inputs: Tensor, targets: Tensor) -> float | None:
+    """Return how much more often than by chance the nearest other sample has the same label, in deviations.
+
+    Of targets that are numbers: how much nearer they are to those of the nearest other sample than to those of any.
+    None where there are too few samples, or where what they should have in common is shared by hardly two of them.
+
+    >>> inputs = torch.arange(200.0)[:, None]
+    >>> agreement(inputs, (inputs[:, 0] > 99).long()) > 10, agreement(inputs, inputs.sin()) > 10
+    (True, True)
+    """
+    inputs, targets = inputs[:MOST_LABELS], targets[:MOST_LABELS]
+    if len(targets) < FEWEST_LABELS or not bool(torch.isfinite(targets).all()):
+        return None
+    if targets.is_floating_point() or targets.ndim > 1:
+        return nearness(inputs, targets.float().reshape(len(targets), -1))
+    labels, count = targets.long(), len(targets)
+    sizes = torch.unique(labels, return_counts=True)[1]
+    chance = (sizes * (sizes - 1)).sum().item() / (count * (count - 1))
+    if sizes[sizes > 1].sum() < PAIRED * count or chance > 0.9:
+        return None
+    same = (labels[nearest(inputs)] == labels).double().mean().item()
+    return float(same - chance) / math.sqrt(chance * (1 - chance) / count)
+
+
+def nearness(inputs: Tensor, targets: Tensor) -> float | None:
+    """Return by how many deviations targets are nearer to those of the nearest other sample than shuffled ones are.
+
+    Some samples are the nearest to many, so what shuffled ones do is tried and not reckoned.
+    """
+    apart, beside = torch.cdist(targets, targets), nearest(inputs)
+    generator = torch.Generator().manual_seed(0)
+    orders = [torch.randperm(len(apart), generator=generator).to(apart.device) for _ in range(SHUFFLES)]
+    chance = torch.stack([apart[order, order[beside]].mean() for order in orders])
+    spread = chance.std().item()
+    own = apart.gather(1, beside[:, None]).mean()
+    return (chance.mean() - own).item() / spread if spread else None
+
+
+def nearest(inputs: Tensor) -> Tensor:
+    """Return which other sample is nearest to each; of whole numbers, such as words, the one with the most in common.
+
+    >>> nearest(torch.tensor([[0.0], [1.0], [5.0]])), nearest(torch.tensor([[1, 2, 3], [7, 8, 9], [3, 2, 5]]))
+    (tensor([1, 0, 1]), tensor([2, 0, 0]))
+    """
+    if not inputs.is_floating_point():
+        words = inputs.reshape(len(inputs), -1).long() % WORDS
+        features = torch.zeros(len(words), WORDS, device=words.device)
+        features.scatter_add_(1, words, torch.ones_like(words, dtype=features.dtype))
+    elif inputs.ndim == 4:
+        features = F.adaptive_avg_pool2d(inputs.float(), min(16, *inputs.shape[-2:]))
+    else:
+        features = inputs.float()
+    features = features.reshape(len(features), -1)
+    distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
+    # Two copies of one sample say nothing of the labels.
+    return distances.masked_fill(distances < 1e-4 * distances.mean(), torch.inf).argmin(1)
+
+
+def edges(pictures: Tensor, masks: Tensor, void: Tensor) -> float | None:
+    """Return how much more the pictures change on the edges of their own masks than on those of others.
+
+    In deviations over the pictures. Masks that are out of step with their pictures give about 0. Where a class borders
+    on what is void nobody says that there is an edge.
+    """
+    if len(pictures) < FEWEST_MASKS or pictures.ndim != 4 or masks.shape[-2:] != pictures.shape[-2:]:
+        return None
+    changes = steps(pictures, lambda later, earlier: (later - earlier).abs().sum(1))
+    borders = steps(masks[:, None], lambda later, earlier: (later != earlier).float()[:, 0])
+    unknown = steps(void[:, None], lambda later, earlier: (later | earlier).float()[:, 0]) > 0
+    borders = borders.masked_fill(unknown, 0.0)
+    seen = borders.sum((1, 2)) > 0
+    if 2 * seen.sum() < len(pictures):
+        return None
+    own, other = (meeting(changes[seen], shown) for shown in (borders[seen], borders[seen].roll(1, 0)))
+    apart = own - other
+    deviation = apart.std().item() / math.sqrt(len(apart))
+    return apart.mean().item() / deviation if deviation else None
+
+
+def steps(planes: Tensor, between: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Return what lies between each pixel and the next, down and to the right, together."""
+    down = between(planes[..., 1:, :-1], planes[..., :-1, :-1])
+    return down + between(planes[..., :-1, 1:], planes[..., :-1, :-1])
+
+
+def meeting(changes: Tensor, borders: Tensor) -> Tensor:
+    """Return the mean change of each picture on some borders."""
+    return (changes * borders).sum((1, 2)) / borders.sum((1, 2)).clamp_min(1)
