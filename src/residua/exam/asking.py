@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from residua.exam.calling import REFUSALS
-from residua.exam.matching import agreement, alike, edges
-from residua.exam.observation import Inputs, Losses, Targets
+from residua.exam.described import Inputs, Losses, Targets
+from residua.exam.domain import logs_along
+from residua.exam.matching import agreement, alike, edges, turned
 from residua.look import Loss, answer, each
 
 FAR, FLOOR = 1e3, -10.0
@@ -42,17 +43,52 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
         sigmoid=saturates(loss, given, targets),
         rewards_outputs=abs(shifted - value + 1) < 1e-3,
         adds_up=adds_up(loss, given, targets, value),
-        crosses=crosses(loss, given, targets, value),
+        crosses=crosses(loss, given, targets),
+        reads_targets=reads_targets(loss, given, targets),
         floorless=not targets.is_floating_point() and floorless(loss, given, targets),
     )
 
 
-def crosses(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
-    """Return whether a loss holds every output against every target, since their shapes differ."""
+def crosses(loss: Loss, given: Any, targets: Tensor) -> bool:
+    """Return whether a loss holds every output against every target, so that it is all one in which order they stand.
+
+    So PyTorch does with outputs of N × 1 and N targets, unless the loss gives them one shape first.
+    """
     outputs = answer(given)
     if outputs is None or outputs.shape == targets.shape or outputs.numel() != targets.numel():
         return False
-    return abs(asked(loss, given, targets.reshape(outputs.shape)) - value) > 1e-3 * abs(value)
+    if len(targets) < 2 or bool((targets == targets[:1]).all()):
+        return False
+    other = unlike(given)
+    value, turned = (asked(loss, other, wanted) for wanted in (targets, targets.roll(1, 0)))
+    return same(value, turned) and reads_targets(loss, given, targets)
+
+
+def reads_targets(loss: Loss, given: Any, targets: Tensor) -> bool:
+    """Return whether a loss depends on its targets; one that compares samples with one another may not."""
+    other = unlike(given)
+    value = asked(loss, other, targets)
+    wanted = targets.roll(1, 0), torch.zeros_like(targets), torch.ones_like(targets)
+    # An answer that it does not take says nothing.
+    return not all(same(value, asked(loss, other, instead)) for instead in wanted)
+
+
+def unlike(given: Any) -> Any:
+    """Return what a model gives with an answer in which no two samples are the same, between 0 and 1."""
+    outputs = answer(given)
+    if outputs is None:
+        return given
+    drawn = torch.rand(outputs.shape, generator=torch.Generator().manual_seed(0)).to(outputs)
+    return each(given, lambda values: 0.1 + 0.8 * drawn if values.shape == drawn.shape else values)
+
+
+def same(one: float, other: float) -> bool:
+    """Return whether two losses are the same but for rounding.
+
+    >>> same(1.0, 1.0), same(1.0, 1.1), same(math.nan, math.nan)
+    (True, False, False)
+    """
+    return abs(one - other) <= 1e-5 * abs(one)
 
 
 def floorless(loss: Loss, given: Any, targets: Tensor) -> bool:
@@ -60,7 +96,7 @@ def floorless(loss: Loss, given: Any, targets: Tensor) -> bool:
     outputs = answer(given)
     if outputs is None or outputs.ndim < 2 or bool((outputs >= 0).all()):
         return False
-    if bool(((outputs.float().exp().sum(1) - 1).abs() < 1e-3).all()):  # logarithms of probabilities end at 0
+    if logs_along(outputs) is not None:  # logarithms of probabilities end at 0
         return False
     far = each(given, lambda values: FAR * values), each(given, lambda values: -FAR * values)
     return any(asked(loss, there, targets) < FLOOR for there in far)
@@ -104,9 +140,9 @@ def refuses(loss: Loss, given: Any, targets: Tensor, label: int) -> bool:
 def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
     """Return whether a loss of shares is cheaper at their logits than at the shares, so that it applies a sigmoid."""
     outputs = answer(given)
-    if outputs is None or targets.is_complex() or targets.numel() != outputs.numel():
+    shares = None if outputs is None or targets.is_complex() else as_shares(targets, outputs)
+    if shares is None:
         return False
-    shares = targets.reshape(outputs.shape).to(outputs.dtype)
     if not bool(((shares >= 0) & (shares <= 1)).all()) or not bool((shares != shares.mean()).any()):
         return False
 
@@ -118,6 +154,17 @@ def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
     content = answered(shares)
     logits = [torch.logit(shares.double(), eps=least).to(shares.dtype) for least in LEAST_SHARES]
     return content > CONTENT and min(map(answered, logits)) < CHEAPER * content
+
+
+def as_shares(targets: Tensor, outputs: Tensor) -> Tensor | None:
+    """Return targets in the shape of outputs: as they are, or one of many for labels; None where neither fits."""
+    if targets.numel() == outputs.numel():
+        return targets.reshape(outputs.shape).to(outputs.dtype)
+    labels = not targets.is_floating_point() and outputs.ndim == targets.ndim + 1
+    if not labels or targets.shape != (len(outputs), *outputs.shape[2:]):
+        return None
+    classes = torch.arange(outputs.shape[1], device=targets.device).view(-1, *[1] * (outputs.ndim - 2))
+    return (targets.unsqueeze(1) == classes).to(outputs.dtype)
 
 
 def adds_up(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
@@ -173,6 +220,7 @@ def describe_inputs(inputs: Tensor, targets: Tensor, outputs: Tensor, *, kind: s
     whole = (
         kind != "masks" or targets.shape[1:] == outputs.shape[1:]
     )  # several labels for each sample are no mask
+    masks = measured and kind == "masks"
     flat = values.reshape(len(values), -1)
     return Inputs(
         shape=tuple(inputs.shape),
@@ -187,5 +235,6 @@ def describe_inputs(inputs: Tensor, targets: Tensor, outputs: Tensor, *, kind: s
         numbers=inputs.is_floating_point(),
         directions=inputs.ndim == 2 and bool(((values.norm(dim=1) - 1).abs() < 1e-3).all()),
         agreement=agreement(inputs.detach(), targets) if finite and whole else None,
-        edges=edges(values, targets, unlabelled(targets, outputs)) if measured and kind == "masks" else None,
+        edges=edges(values, targets, unlabelled(targets, outputs)) if masks else None,
+        turned=turned(values, targets, unlabelled(targets, outputs)) if masks else None,
     )

@@ -17,14 +17,15 @@ REFUSALS: Final = (RuntimeError, ValueError, TypeError, LookupError, AttributeEr
 
 
 def uncompiled(model: nn.Module) -> nn.Module:
-    """Return the module that `torch.compile` was given, whose layers can be looked at; any other as it is.
+    """Return the module that `torch.compile` or a wrapper for several cards was given; any other as it is.
 
     >>> layer = nn.Linear(2, 2)
     >>> uncompiled(layer) is layer
     True
     """
-    plain: nn.Module = getattr(model, "_orig_mod", model)
-    return plain
+    cards = isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    within: nn.Module = model.module if cards else getattr(model, "_orig_mod", model)
+    return model if within is model else uncompiled(within)
 
 
 @final
@@ -100,6 +101,11 @@ def refuse_loss(loss: Loss, given: Any, targets: Tensor) -> None:
             f"({str(targets.dtype).removeprefix('torch.')}): {first_line(error)}. Give a loss, as in "
             "loss=function, that takes the two and returns one number"
         ) from error
+    if not isinstance(value, Tensor):
+        raise BadInput(
+            f"the loss gives a {type(value).__name__}, which has no gradient; give one that returns a tensor of one "
+            "number"
+        )
     if value.numel() != 1:
         raise BadInput(
             f"the loss gives {value.numel():,} numbers; it must give one: with a PyTorch loss, "

@@ -16,8 +16,10 @@ from residua.exam.observe import observe
 from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
+from residua.exam.suspicion import suspicions
 from residua.exam.trial import ProbeRow
 from residua.exam.verdict import (
+    LEADS_NOWHERE,
     LIKELY,
     USUAL,
     Verdict,
@@ -106,6 +108,8 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     likely = probability(found, probed, [*ruled, *stuck], steps=steps)
     # A rate at which a network trains is neither too high nor too low, whatever another one does.
     named = ranked(ruled if likely >= LIKELY else [*ruled, *rates(probed), *stuck])
+    if likely < LIKELY and all(cause.note or cause.name == LEADS_NOWHERE for cause in named):
+        named = ranked([*suspicions(seen, steps), *named])
     if likely < LIKELY and all(cause.note for cause in named):
         named = [*named, unexplained(found, probed)]
     if probed and likely >= REFUTES:

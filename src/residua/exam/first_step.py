@@ -52,7 +52,7 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
             slopes = slopes_of(loss(level.answers(before), targets), weights)
         except REFUSALS:  # it takes the answers as they are, and none beside them
             slopes = {}
-    best = FirstStep(saves=0.0, could_save=0.0)
+    best = FirstStep(saves=0.0, could_save=0.0, blind=level.blind)
     for length in LENGTHS if slopes else ():
         moved = {
             name: stepped(as_numbers(weights[name].detach()), slope, length) for name, slope in slopes.items()
@@ -60,6 +60,7 @@ def first_step(model: nn.Module, examples: Examples, *, loss: Loss) -> FirstStep
         with untouched(model), torch.no_grad():
             after = functional_call(model, as_weights(moved, model), (inputs,))
         best = FirstStep(
+            blind=level.blind,
             saves=max(best.saves, level.saved(after)),
             could_save=max(best.could_save, *map(level.could_be_saved, (after, difference(after, before)))),
         )

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from residua.exam.observation import Norm, Optimisation, Weight
 from residua.look import Backward, mean_square
 from residua.look.gradients import as_numbers
+
+MANY: Final = 256
+"""Numbers from which on it can be said how they lie."""
 
 
 def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer | None) -> tuple[Weight, ...]:
@@ -31,12 +34,29 @@ def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer |
                 trainable=parameter.requires_grad,
                 optimised=None if moved is None else id(parameter) in moved,
                 reached=gradient is not None,
+                drawn=matrix and as_drawn(values),
                 size=math.sqrt(mean_square(values)),
                 gradient=0.0 if gradient is None else math.sqrt(mean_square(gradient)),
                 gain=spread,
             )
         )
     return tuple(rows)
+
+
+def as_drawn(values: Tensor) -> bool:
+    """Return whether weights lie as PyTorch draws those of a new layer: equally often up to the root of their fan-in.
+
+    After a training, and after most other starts, some lie beyond.
+
+    >>> _ = torch.manual_seed(0)
+    >>> as_drawn(nn.Linear(64, 64).weight.detach()), as_drawn(torch.randn(64, 64) / 8)
+    (True, False)
+    """
+    if values.numel() < MANY:
+        return False
+    bound = 1 / math.sqrt(values[0].numel())
+    deviation = values.std(correction=0).item()
+    return values.abs().max().item() <= 1.001 * bound and abs(deviation * math.sqrt(3) / bound - 1) < 0.05
 
 
 def norms(model: nn.Module, values: Mapping[str, int]) -> tuple[Norm, ...]:
@@ -47,6 +67,7 @@ def norms(model: nn.Module, values: Mapping[str, int]) -> tuple[Norm, ...]:
             training=module.training or module.running_mean is None,
             momentum=module.momentum,
             seen=None if module.num_batches_tracked is None else int(module.num_batches_tracked),
+            fresh=as_at_start(module),
             finite=sound(module),
             values=seen_in(values, name),
         )
@@ -63,6 +84,13 @@ def seen_in(values: Mapping[str, int], name: str) -> int:
     """
     inside = (count for other, count in values.items() if other.startswith(f"{name}."))
     return values[name] if name in values else next(inside, 0)
+
+
+def as_at_start(norm: _BatchNorm) -> bool:
+    """Return whether the running statistics of a norm are those that it began with."""
+    if norm.running_mean is None or norm.running_var is None:
+        return False
+    return not bool(norm.running_mean.any()) and bool((norm.running_var == 1).all())
 
 
 def sound(norm: _BatchNorm) -> bool:
@@ -96,4 +124,5 @@ def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisa
         momentum=max(momenta),
         weight_decay=max(float(group.get("weight_decay", 0.0)) for group in groups),
         foreign=sum(id(p) not in own for group in groups for p in group["params"]),
+        climbs=any(group.get("maximize", False) for group in groups),
     )

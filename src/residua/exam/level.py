@@ -9,6 +9,7 @@ from torch import Tensor
 
 from residua.exam.asking import asked
 from residua.exam.calling import REFUSALS
+from residua.exam.domain import EDGE, Keep, logs_along, probable
 from residua.exam.trial import over_samples
 from residua.look import Loss, answer, each
 
@@ -16,8 +17,6 @@ TURNS: Final = 20
 """Of the search for the best answer that looks at nothing; it has a few numbers and is found in about ten."""
 SCALES: Final = tuple(10 ** (half / 2) for half in range(-4, 7))
 """From a hundredth to a thousand times: how far from their mean answers may be drawn or pushed."""
-EDGE: Final = 1e-3
-"""Nearest that a probability comes to 0 and 1, where a loss may be infinite."""
 FREE: Final = (-math.inf, math.inf)
 """Bounds of answers that may lie anywhere."""
 
@@ -48,12 +47,12 @@ class Level:
     def __init__(self, outputs: Any, targets: Tensor, loss: Loss) -> None:
         self.targets, self.loss = targets, loss
         found = heads(outputs)
-        self.between = [bounds(place, outputs, targets, loss) for place in range(len(found))]
+        keepers = [keeper(place, outputs, targets, loss) for place in range(len(found))]
+        self.keep: list[Keep] = [known or free for known in keepers]
         means = [centre(values) for values in found]
         # Begun far out, where outputs may lie, the search finds no slope.
         begin = [
-            torch.zeros_like(mean) if between == FREE else mean
-            for mean, between in zip(means, self.between, strict=True)
+            mean if known else torch.zeros_like(mean) for mean, known in zip(means, keepers, strict=True)
         ]
         known = means, self.lowest(outputs, begin)
         self.blind, self.centres = min(
@@ -62,11 +61,11 @@ class Level:
 
     def answers(self, outputs: Any, *, scale: float = 1.0) -> Any:
         """Return outputs moved to be level, and so many times as far from their mean."""
-        left = iter(zip(self.centres, self.between, strict=True))
+        left = iter(zip(self.centres, self.keep, strict=True))
 
         def moved(values: Tensor) -> Tensor:
-            centre, between = next(left)
-            return (centre + scale * (values - over_samples(values))).clamp(*between)
+            centre, keep = next(left)
+            return keep(centre + scale * (values - over_samples(values)))
 
         return on_each_head(outputs, moved)
 
@@ -91,11 +90,11 @@ class Level:
 
     def same(self, outputs: Any, centres: Sequence[Tensor]) -> Any:
         """Return one answer in the place of all."""
-        left = iter(zip(centres, self.between, strict=True))
+        left = iter(zip(centres, self.keep, strict=True))
 
         def same(values: Tensor) -> Tensor:
-            centre, between = next(left)
-            return centre.clamp(*between).expand_as(values).contiguous()
+            centre, keep = next(left)
+            return keep(centre).expand_as(values).contiguous()
 
         return on_each_head(outputs, same)
 
@@ -138,6 +137,9 @@ def centre(values: Tensor) -> Tensor:
     >>> centre(torch.ones(4, 3, 8, 8)).shape, centre(torch.ones(4)).shape
     (torch.Size([1, 3, 1, 1]), torch.Size([1]))
     """
+    axis = logs_along(values)
+    if axis is not None and axis > 1:  # words in a row, with their classes last
+        return values.detach().mean(tuple(range(axis)), keepdim=True)
     mean = over_samples(values)
     return mean[tuple(slice(0, 1) if place in (0, 2, 3) else slice(None) for place in range(mean.ndim))]
 
@@ -163,6 +165,18 @@ def on_each_head(outputs: Any, change: Callable[[Tensor], Tensor]) -> Any:
     found = answer(outputs)
     shape = None if found is None else found.shape
     return each(outputs, lambda values: change(values) if values.shape == shape else values)
+
+
+def free(values: Tensor) -> Tensor:
+    """Return values as they are: answers may lie anywhere."""
+    return values
+
+
+def keeper(place: int, outputs: Any, targets: Tensor, loss: Loss) -> Keep | None:
+    """Return what brings one of the heads back to where a loss takes it; None where it may lie anywhere."""
+    known = probable(heads(outputs)[place])
+    between = FREE if known else bounds(place, outputs, targets, loss)
+    return known or (None if between == FREE else lambda values: values.clamp(*between))
 
 
 def bounds(place: int, outputs: Any, targets: Tensor, loss: Loss) -> tuple[float, float]:

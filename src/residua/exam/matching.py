@@ -14,6 +14,8 @@ MOST_LABELS = 1000
 PAIRED = 1 / 3
 """Share of the samples that have another one with their label, below which neighbours cannot agree."""
 FEWEST_MASKS = 8
+BETTER = 4.0
+"""Deviations by which masks lie better on the edges of their pictures when they are flipped, if they should be."""
 SHUFFLES = 64
 WORDS = 4096
 """Kinds of words that are counted apart; where there are more some share a count."""
@@ -111,6 +113,21 @@ def edges(pictures: Tensor, masks: Tensor, void: Tensor) -> float | None:
     apart = own - other
     deviation = apart.std().item() / math.sqrt(len(apart))
     return apart.mean().item() / deviation if deviation else None
+
+
+def turned(pictures: Tensor, masks: Tensor, void: Tensor) -> tuple[str, float] | None:
+    """Return in which way masks would lie far better on the edges of their pictures, and how well; None for in none."""
+    own = edges(pictures, masks, void)
+    if own is None:
+        return None
+    ways = {
+        "left to right": (-1,),
+        "upside down": (-2,),
+        "by half a turn": (-2, -1),
+    }
+    scores = {way: edges(pictures, masks.flip(axes), void.flip(axes)) or own for way, axes in ways.items()}
+    best = max(scores, key=lambda way: scores[way])
+    return (best, scores[best]) if scores[best] > own + BETTER else None
 
 
 def steps(planes: Tensor, between: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

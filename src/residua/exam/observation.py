@@ -1,129 +1,16 @@
 """What one look at a network, its batch, its loss and its optimiser has found: numbers only, no judgement."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import final
 
+from residua.exam.described import Inputs, Losses, Outputs, Targets
 from residua.look import Coherence
 
+ADAPTIVE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad")
+"""Optimisers whose steps are as long for a gradient of any size."""
 USUAL_PLACES = 32**2
 """Of the largest pictures of the trainings that set the weights of the verdict."""
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """The inputs of the batch.
-
-    Attributes:
-        shape: samples first.
-        finite: no value is infinite or not a number.
-        mean: of all values.
-        deviation: of all values.
-        least: the smallest value.
-        most: the largest.
-        alike: share of the samples that equal another one whose targets are not the same.
-        flat: share of the samples that have one value throughout.
-        numbers: they are measured; whole numbers stand for something, as for words.
-        directions: samples are rows of length 1, as word frequencies, embeddings and one of many are on purpose.
-        agreement: how often the nearest other sample has the same label, in deviations over what chance gives;
-            None where that cannot be said.
-        taught: a copy has learned from one half of the batch what holds on the other; None where nobody asked.
-        edges: how many deviations the masks' edges lie on the pictures' own edges rather than on those of other
-            pictures; None where there are no masks.
-    """
-
-    shape: tuple[int, ...]
-    finite: bool
-    mean: float
-    deviation: float
-    least: float
-    most: float
-    alike: float
-    flat: float
-    numbers: bool
-    directions: bool
-    agreement: float | None
-    edges: float | None
-    taught: bool | None = None
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Targets:
-    """What the batch should give.
-
-    Attributes:
-        kind: a class a sample, a class a pixel, or numbers.
-        shape: samples first.
-        least: the smallest value that is not void; 0 if all is void.
-        most: the largest.
-        classes: how many different values there are.
-        void: share of the values that the loss leaves out.
-        finite: no value is infinite or not a number.
-        refused: some are no class of the network, and the loss does not take them.
-    """
-
-    kind: Literal["classes", "masks", "numbers"]
-    shape: tuple[int, ...]
-    least: float
-    most: float
-    classes: int
-    void: float
-    finite: bool = True
-    refused: bool = False
-
-    def beyond(self, outputs: int) -> bool:
-        """Return whether some are no class of so many."""
-        return self.kind != "numbers" and (self.least < 0 or self.most >= outputs)
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outputs:
-    """What the network gives for the batch.
-
-    Attributes:
-        shape: samples first.
-        finite: no value is infinite or not a number.
-        size: root mean square.
-        sums_to_one: they are not negative, and add up to 1 over the classes.
-        sums_over_batch: they are not negative, and add up to 1 over the samples.
-        unit_interval: all lie between 0 and 1, and one of the last operations sees to it.
-        gap: how far the outputs in evaluation mode are from those in training mode, over their size; None if
-            the network has no running statistics that were ever updated.
-    """
-
-    shape: tuple[int, ...]
-    finite: bool
-    size: float
-    sums_to_one: bool
-    sums_over_batch: bool
-    unit_interval: bool
-    gap: float | None
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Losses:
-    """The loss of the batch, and what kind of loss it is, found by asking it.
-
-    Attributes:
-        value: of the whole batch.
-        softmax: it gives the same when all outputs of a sample grow by the same, so it applies a softmax.
-        sigmoid: it takes outputs beyond 0 to 1 and pushes them on, so it applies a sigmoid.
-        rewards_outputs: it falls without end as the output of the right class grows: it needs log-probabilities.
-        adds_up: the loss of the batch is the sum of that of its halves, so it grows with the batch.
-        crosses: it holds every output against every target, since their shapes differ.
-        floorless: it is one of classes and falls far below 0 as outputs grow.
-    """
-
-    value: float
-    softmax: bool
-    sigmoid: bool
-    rewards_outputs: bool
-    adds_up: bool
-    crosses: bool
-    floorless: bool
 
 
 @final
@@ -187,6 +74,7 @@ class Weight:
         reached: the loss depends on it.
         size: root mean square of the weights.
         gradient: root mean square of their gradient.
+        drawn: its numbers lie as PyTorch draws those of a new layer, between two bounds and equally often.
         gain: deviation times the root of the fan-in: 1.41 after He, 1 after Glorot, 0.58 as PyTorch has it.
     """
 
@@ -196,6 +84,7 @@ class Weight:
     trainable: bool
     optimised: bool | None
     reached: bool
+    drawn: bool
     size: float
     gradient: float
     gain: float | None
@@ -211,6 +100,7 @@ class Norm:
         training: it uses the batch.
         momentum: of its running statistics; None for their plain mean.
         seen: batches in its running statistics; None where it keeps none.
+        fresh: they are those of the start.
         finite: its running statistics are, and no variance is negative.
         values: how many each channel has in this batch; 0 if it did not run.
     """
@@ -219,6 +109,7 @@ class Norm:
     training: bool
     momentum: float | None
     seen: int | None
+    fresh: bool
     finite: bool
     values: int
 
@@ -258,6 +149,7 @@ class Optimisation:
         momentum: the largest; the first beta of Adam.
         weight_decay: the largest.
         foreign: parameters that it moves and that are not the model's.
+        climbs: it makes what it is given as large as it can.
     """
 
     kind: str
@@ -266,6 +158,7 @@ class Optimisation:
     momentum: float
     weight_decay: float
     foreign: int
+    climbs: bool
 
 
 @final
@@ -275,6 +168,7 @@ class FirstStep:
 
     Attributes:
         saves: of the loss of the best answer that looks at nothing, the share that the answers after the step save.
+        blind: the loss of that best answer.
         could_save: the share that these, or what has changed in them, would save if their mean were that best answer
             and they lay nearer together or further apart: where answers lie and how sure they are is soon learned.
             Further apart counts less.
@@ -282,6 +176,7 @@ class FirstStep:
 
     saves: float
     could_save: float
+    blind: float = math.nan
 
 
 @final

@@ -14,16 +14,11 @@ from torch.nn.modules.conv import _ConvNd
 from residua.errors import BadInput
 from residua.exam.asking import ask, describe_inputs, describe_targets, refuses_beyond
 from residua.exam.calling import REFUSALS, first_line, forward, refuse_batch, refuse_loss
+from residua.exam.described import Outputs
 from residua.exam.few import few
 from residua.exam.first_step import first_step
 from residua.exam.inventory import norms, optimisation, weights
-from residua.exam.observation import (
-    FirstStep,
-    Layer,
-    Observation,
-    Outputs,
-    Wiring,
-)
+from residua.exam.observation import FirstStep, Layer, Observation, Wiring
 from residua.exam.squashing import squashed
 from residua.exam.waking import duplicate, woken
 from residua.exam.wiring import wiring

@@ -71,7 +71,9 @@ def tried(
         with seeded(model):
             trials.append(trial(model, optimizer, place))
             trials[-1].go(batches, loss, steps=STEPS)
-        if patient(trials).row().learned >= ENOUGH:
+        rows = [one.row() for one in trials]
+        # What a rate has learned after it drove the loss far up, a lower one may learn sooner.
+        if patient(trials).row().learned >= ENOUGH and not (place == 0 and rows[0].shaken and optimizer):
             return tuple(one.row() for one in trials)
     with seeded(model):
         patient(trials).go(batches, loss, steps=affordable(model, batches[0]))

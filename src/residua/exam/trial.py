@@ -1,19 +1,22 @@
 """A copy of a network that takes real steps, and what these steps took off its loss."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from residua.exam.domain import probable
 from residua.look import Examples, Loss, each
 
 STEPS = 12
 """What every way is given."""
 ENOUGH = 0.1
 """Share of the loss that is learned; from there on a network is on its way."""
+SHAKEN = 3.0
+"""Times the first loss; at a rate that fits it hardly rises."""
 LEAST = 0.003
 """What is learned at the least where the steps that it would take to learn `ENOUGH` are reckoned."""
 LAST = 4
@@ -52,9 +55,15 @@ class ProbeRow:
         return 0.0 if self.lost else gone(self.losses)
 
     @property
-    def first_drop(self) -> float:
-        """The same after the first `STEPS` steps, which all rows have."""
-        return 0.0 if self.lost else gone(self.losses[: STEPS + 1])
+    def first_learned(self) -> float:
+        """The share of the loss that was gone by looking at the inputs after the first `STEPS` steps."""
+        count = STEPS + 1
+        return 0.0 if self.lost else learned(self.losses[:count], self.blind[:count])
+
+    @property
+    def shaken(self) -> bool:
+        """Whether the steps first drove the loss far up, as at a rate that is too high."""
+        return bool(self.losses) and max(self.losses) > SHAKEN * abs(self.losses[0])
 
     @property
     def learned(self) -> float:
@@ -184,7 +193,17 @@ def blinded(outputs: Any) -> tuple[Any, Any]:
     >>> [same.tolist() for same in blinded(torch.tensor([[0.0, 2.0], [2.0, 4.0]]))]
     [[[1.0, 3.0], [1.0, 3.0]], [[2.0, 2.0], [2.0, 2.0]]]
     """
-    return each(outputs, over_samples), each(outputs, over_all)
+    return each(outputs, probably(over_samples)), each(outputs, probably(over_all))
+
+
+def probably(mean: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return a mean that leaves probabilities, and the logarithms of some, what they are."""
+
+    def of(outputs: Tensor) -> Tensor:
+        keep = probable(outputs.detach())
+        return keep(mean(outputs)) if keep else mean(outputs)
+
+    return of
 
 
 def over_samples(outputs: Tensor) -> Tensor:

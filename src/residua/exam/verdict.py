@@ -104,6 +104,8 @@ def verdict(likely: float) -> Verdict:
 
 LEARNS: Final = 0.1
 """Share of the loss that steps of a tenth take off it where the rate itself is too high."""
+SOONER: Final = 3.0
+"""Times as much as the rate itself has taught."""
 NOWHERE: Final = 0.02
 """Share of the loss below which the steps of a probe have led nowhere."""
 LEADS_NOWHERE: Final = "steps lead nowhere"
@@ -145,6 +147,13 @@ def diverging(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
             evidence=f"at {own.lr:g} the loss is no number any more after {own.steps} steps",
             harm=0.7,
         )
+    elif lower is not None and own.shaken and lower.first_learned > max(LEARNS, SOONER * own.first_learned):
+        yield Cause(
+            name="learning rate too high",
+            evidence=f"at {own.lr:g} the loss first rises to {max(own.losses):.3g}, and {STEPS} steps learn "
+            f"{100 * own.first_learned:.0f} % of it; at {lower.lr:g} they learn {100 * lower.first_learned:.0f} %",
+            harm=0.6,
+        )
     elif lower is not None and own.steps > STEPS and not own.drop and lower.drop > LEARNS:
         yield Cause(
             name="learning rate too high",
@@ -160,19 +169,19 @@ def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
     if len(by_factor) < 3:
         return
     lower, own, higher = (by_factor[factor] for factor in sorted(by_factor))
-    if own.first_drop < 0.02 and lower.first_drop > 0.1:
+    if own.first_learned < 0.02 and lower.first_learned > 0.1:
         yield Cause(
             name="learning rate too high",
-            evidence=f"{STEPS} steps at {own.lr:g} take nothing off the loss, at {lower.lr:g} "
-            f"{100 * lower.first_drop:.0f} % of it",
+            evidence=f"{STEPS} steps at {own.lr:g} learn nothing, at {lower.lr:g} "
+            f"{100 * lower.first_learned:.0f} % of the loss is gone",
             harm=0.7,
             symptom=True,
         )
-    elif own.first_drop < 0.05 and higher.first_drop > max(0.1, 5 * own.first_drop):
+    elif own.first_learned < 0.05 and higher.first_learned > max(0.1, 5 * own.first_learned):
         yield Cause(
             name="learning rate too low",
-            evidence=f"{STEPS} steps at {own.lr:g} take {100 * own.first_drop:.1f} % off the loss, at {higher.lr:g} "
-            f"{100 * higher.first_drop:.0f} %",
+            evidence=f"{STEPS} steps at {own.lr:g} learn {100 * own.first_learned:.1f} % of the loss, at "
+            f"{higher.lr:g} {100 * higher.first_learned:.0f} %",
             harm=0.6,
             symptom=True,
         )

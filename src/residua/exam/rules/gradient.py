@@ -156,6 +156,14 @@ def frozen(seen: Observation) -> Iterator[Cause]:
         yield Cause(name="nothing to train", evidence="the model has no parameters", harm=1.0)
     elif len(still) == len(seen.weights):
         yield Cause(name="everything is frozen", evidence="no parameter has requires_grad set", harm=1.0)
+    elif portion(never := untrained(still, seen), seen) > HALF:
+        yield Cause(
+            name="frozen layers were never trained",
+            evidence=f"{share(never, seen)} of the parameters ask for no gradient and are as they were drawn: the "
+            "statistics of their norms, or the bounds of their weights, are those of the start",
+            layer=never[0].name,
+            harm=0.3,
+        )
     elif still:
         yield Cause(
             name="frozen layers",
@@ -163,6 +171,16 @@ def frozen(seen: Observation) -> Iterator[Cause]:
             layer=still[0].name,
             harm=0.0,
         )
+
+
+def untrained(still: list[Weight], seen: Observation) -> list[Weight]:
+    """Return which of some frozen weights nobody can have trained, as far as it shows."""
+    frozen = {weight.name for weight in still}
+    norms = [norm for norm in seen.norms if f"{norm.name}.weight" in frozen]
+    if norms:
+        return still if all(norm.fresh for norm in norms) else []
+    matrices = [weight for weight in still if weight.matrix]
+    return still if matrices and all(weight.drawn for weight in matrices) else []
 
 
 def share(some: list[Weight], seen: Observation) -> str:

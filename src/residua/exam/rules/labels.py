@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
-from residua.exam.observation import Observation
+from residua.exam.observation import ADAPTIVE, Observation
 
 FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
@@ -41,7 +41,7 @@ def doubled(seen: Observation) -> Iterator[Cause]:
         yield Cause(
             name="loss needs logarithms of probabilities",
             evidence="the loss falls by 1 when all outputs grow by 1, without end",
-            harm=0.2,
+            harm=0.2 if outputs.unit_interval else 0.8,
         )
 
 
@@ -59,7 +59,8 @@ def over_batch(seen: Observation) -> Iterator[Cause]:
 
 def endless(seen: Observation) -> Iterator[Cause]:
     """Find a loss that can be brought down without end, and never tells right from wrong."""
-    if seen.loss.floorless and not seen.loss.rewards_outputs:
+    climbs = seen.optimisation is not None and seen.optimisation.climbs
+    if seen.loss.floorless and not seen.loss.rewards_outputs and not climbs:
         yield Cause(
             name="loss has no floor",
             evidence="it falls far below 0 as the outputs grow: its sign is wrong, or it wants no logits",
@@ -70,7 +71,8 @@ def endless(seen: Observation) -> Iterator[Cause]:
 def crossed(seen: Observation) -> Iterator[Cause]:
     """Find a loss that PyTorch has let compare everything with everything."""
     if seen.loss.crosses:
-        outputs, targets = (" × ".join(map(str, shape)) for shape in (seen.outputs.shape, seen.targets.shape))
+        shapes = seen.outputs.shape, (seen.outputs.shape[0], *seen.targets.shape[1:])
+        outputs, targets = (" × ".join(map(str, shape)) for shape in shapes)
         yield Cause(
             name="loss compares every output with every target",
             evidence=f"outputs of {outputs} are spread against targets of {targets}; give both one shape",
@@ -110,6 +112,8 @@ def out_of_range(seen: Observation) -> Iterator[Cause]:
 def alone(seen: Observation) -> Iterator[Cause]:
     """Find a batch in which there is nothing to tell apart."""
     targets = seen.targets
+    if not seen.loss.reads_targets and not targets.void:
+        return
     if targets.void == 1:
         yield Cause(
             name="everything is void",
@@ -133,7 +137,7 @@ def alone(seen: Observation) -> Iterator[Cause]:
 def apart(seen: Observation) -> bool:
     """Return whether neighbours have no more in common than any two samples, and nothing shows that it means little."""
     agreement = seen.inputs.agreement
-    if agreement is None or not seen.inputs.deviation or seen.inputs.taught:
+    if agreement is None or not seen.inputs.deviation or seen.inputs.taught or not seen.loss.reads_targets:
         return False
     return agreement < (CHANCE if plain(seen) else DOUBTED)
 
@@ -156,7 +160,15 @@ def unrelated(seen: Observation) -> Iterator[Cause]:
             f"{seen.inputs.shape[0]} samples)",
             harm=0.6,
         )
-    if edges is not None and edges < CHANCE and not seen.inputs.taught:
+    if edges is not None and seen.inputs.turned is not None:
+        way, then = seen.inputs.turned
+        yield Cause(
+            name="masks out of step",
+            evidence=f"flipped {way}, the masks would lie on the edges of their pictures by {then:+.1f} deviations; as "
+            f"they are it is {edges:+.1f}",
+            harm=0.6,
+        )
+    elif edges is not None and edges < CHANCE and not seen.inputs.taught:
         yield Cause(
             name="masks out of step",
             evidence="the pictures change no more on the edges of their own masks than on those of others "
@@ -181,11 +193,13 @@ def lost(seen: Observation) -> Iterator[Cause]:
             harm=0.95,
         )
     if seen.loss.adds_up:
+        # A step of Adam is as long for a loss of any size.
+        scaled = seen.optimisation is None or seen.optimisation.kind not in ADAPTIVE
         yield Cause(
             name="loss grows with the batch",
             evidence="the loss of the batch is the sum of that of its halves, so a learning rate fits one batch size "
             "only",
-            harm=0.3,
+            harm=0.3 if scaled else 0.0,
         )
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
-from residua.exam.observation import Observation, Optimisation
+from residua.exam.observation import ADAPTIVE, Observation, Optimisation
 
 SHRINKS = 0.01
 """Share of a weight that decay may take at a step: a hundred steps would leave a third."""
-ADAPTIVE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad")
+USUAL_DECAY = 0.1
+"""Decays up to it are in use, so that the learning rate is to blame for what they take beside one that is not."""
+USUAL_RATE = {True: 0.03, False: 1.0}
+"""Learning rates up to it are in use, of adaptive optimisers and of others."""
 
 
 def missing(seen: Observation) -> Iterator[Cause]:
@@ -50,6 +53,16 @@ def of_rates(found: Optimisation) -> Iterator[Cause]:
         )
 
 
+def climbs(seen: Observation) -> Iterator[Cause]:
+    """Find an optimiser that goes up a loss; a reward, which has no floor, is meant to grow."""
+    if seen.optimisation is not None and seen.optimisation.climbs and not seen.loss.floorless:
+        yield Cause(
+            name="optimiser climbs",
+            evidence="it is set to maximize, and this loss is to become small",
+            harm=0.95,
+        )
+
+
 def settings(seen: Observation) -> Iterator[Cause]:
     """Find a momentum or a weight decay that takes the training over."""
     if seen.optimisation is not None:
@@ -71,8 +84,9 @@ def of_settings(found: Optimisation) -> Iterator[Cause]:
             harm=0.5,
         )
     if shrinks(found) > SHRINKS and not too_high(found):
+        rate = found.weight_decay <= USUAL_DECAY and found.lr > USUAL_RATE[found.kind in ADAPTIVE]
         yield Cause(
-            name="weight decay swallows the weights",
+            name="learning rate too high" if rate else "weight decay swallows the weights",
             evidence=f"decay {found.weight_decay:g} at learning rate {found.lr:g} takes "
             f"{100 * shrinks(found):.0f} % of every weight at each step",
             harm=0.9,
@@ -91,4 +105,4 @@ def shrinks(found: Optimisation) -> float:
     return found.lr * found.weight_decay
 
 
-RULES = (missing, rates, settings)
+RULES = (missing, rates, climbs, settings)

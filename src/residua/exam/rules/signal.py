@@ -8,19 +8,19 @@ from residua.exam.observation import Layer, Observation
 
 FAINT, LOUD = 1e-8, 1e8
 """Second moments beyond which float32 has lost what differs between samples, or soon will."""
+LEFT = 0.01
+"""Of what leaves the first layer, below which a later one is faint beside it."""
 DEAD = 0.98
 """Share of zeros of a layer that says nothing any more; half of a ReLU's are zero."""
 SATURATED = 0.9
 ALIKE = 1e-5
 """Share of the second moment that differs between samples: below it they are one sample to what comes next."""
-SAME = 1e-12
-"""The same where nothing differs but by rounding."""
 
 
 def dies(seen: Observation) -> Iterator[Cause]:
     """Find the layer from which the signal is too faint."""
     faint = next((layer for layer in seen.layers if 0 < layer.second_moment < FAINT), None)
-    if faint is not None and seen.layers[0].second_moment > FAINT:
+    if faint is not None and seen.layers[0].second_moment > FAINT and stays(seen, faint):
         last = seen.layers[-1]
         yield Cause(
             name="signal dies",
@@ -30,6 +30,12 @@ def dies(seen: Observation) -> Iterator[Cause]:
             harm=0.8,
             symptom=True,
         )
+
+
+def stays(seen: Observation, faint: Layer) -> bool:
+    """Return whether what comes after a faint layer is faint too, as it is not beside a branch that begins so."""
+    later = seen.layers[seen.layers.index(faint) :]
+    return 2 * sum(layer.second_moment < LEFT * seen.layers[0].second_moment for layer in later) >= len(later)
 
 
 def explodes(seen: Observation) -> Iterator[Cause]:
@@ -108,13 +114,12 @@ def forgets(layer: Layer) -> bool:
 
 
 def carries(seen: Observation, place: int) -> bool:
-    """Return whether a layer carries samples at all: what is made of places or times is the same for each of them.
+    """Return whether a layer carries samples at all: what comes after it has forgotten them too.
 
-    Nothing that comes of exactly one value differs again, so that later layers show which it is.
+    What is made of places, times or a token of classes is the same for each sample, and stands beside them.
     """
-    spread = seen.layers[place].spread
     later = [layer for layer in seen.layers[place + 1 :] if layer.spread is not None]
-    return spread is None or spread > SAME or all(forgets(layer) for layer in later)
+    return all(forgets(layer) for layer in later)
 
 
 RULES = (dies, explodes, dead, saturates, collapses)

@@ -154,8 +154,18 @@ def changed_rate(patient: Patient, factor: float) -> str | None:
         return None
     usual = 1e-3 if "Adam" in type(patient.optimizer).__name__ else 0.01
     for group in patient.optimizer.param_groups:
-        group["lr"] = group["lr"] * factor if group["lr"] > 0 else usual
+        changed = group["lr"] * factor
+        group["lr"] = changed if factor < 1 else max(changed, usual)
     return f"set the learning rate to {patient.optimizer.param_groups[0]['lr']:g}"
+
+
+def go_down(patient: Patient) -> str | None:
+    """Let the optimiser make the loss small."""
+    if patient.optimizer is None:
+        return None
+    for group in patient.optimizer.param_groups:
+        group["maximize"] = False
+    return "set maximize=False"
 
 
 def usual_settings(patient: Patient) -> str | None:

@@ -1,0 +1,97 @@
+"""What is said where no rule is sure, and what was weighed speaks against a network all the same."""
+
+from collections.abc import Iterator
+from statistics import median
+
+from residua.exam.cause import Cause
+from residua.exam.features import features, shortened
+from residua.exam.observation import ADAPTIVE, Observation
+from residua.exam.rules.gradient import DEEP
+
+LOUD = 10.0
+"""Times the loss of the best answer that looks at nothing, from which a first loss is far off."""
+UNSTEADY = 0.85
+"""Coherence below which hardly a network trains."""
+FADED = 1e-4
+"""Of the most that any layer's weights change the loss in proportion, what those of the first ones do."""
+SHORT = 0.1
+"""Of their size, what weights have to move in a whole training at the least."""
+
+
+def suspicions(seen: Observation, steps: int) -> Iterator[Cause]:
+    """Find what may keep a network from training, the surest first; each is a symptom.
+
+    Args:
+        seen: what the still exam saw.
+        steps: that the training is to take.
+    """
+    for rule in (far_off, unsteady, faded):
+        yield from rule(seen)
+    yield from short(seen, steps)
+
+
+def far_off(seen: Observation) -> Iterator[Cause]:
+    """Suspect a start whose answers are far from any that make sense."""
+    blind, value = seen.first_step.blind, seen.loss.value
+    if blind > 0 and value > LOUD * blind:
+        loudest = max(seen.weighted, key=lambda layer: layer.second_moment, default=None)
+        yield Cause(
+            name="signal explodes",
+            evidence=f"the first loss is {value:.3g}, and an answer that looks at nothing costs {blind:.3g}",
+            layer=loudest.name if loudest else None,
+            harm=0.5,
+            symptom=True,
+        )
+
+
+def unsteady(seen: Observation) -> Iterator[Cause]:
+    """Suspect a gradient that is not coherent in a deep network without shortcuts."""
+    found = features(seen)
+    if (
+        seen.coherence is not None
+        and seen.depth >= DEEP
+        and not shortened(seen)
+        and found.coherence < UNSTEADY
+    ):
+        yield Cause(
+            name="gradient shatters",
+            evidence=f"after a step that should take 1 % off the loss its cosine with itself is "
+            f"{found.coherence:.2f}; {seen.depth} layers, and shortcuts go past few of them",
+            harm=0.5,
+            symptom=True,
+        )
+
+
+def faded(seen: Observation) -> Iterator[Cause]:
+    """Suspect first layers whose weights say next to nothing of the loss."""
+    pulls = [layer.pull for layer in seen.weighted if layer.pull is not None]
+    if len(pulls) > 2 and pulls[0] < FADED * max(pulls):
+        yield Cause(
+            name="gradient vanishes",
+            evidence=f"the weights of the first layer change the loss, in proportion, {pulls[0] / max(pulls):.0e} as "
+            "much as those of others",
+            layer=seen.weighted[0].name,
+            harm=0.5,
+            symptom=True,
+        )
+
+
+def short(seen: Observation, steps: int) -> Iterator[Cause]:
+    """Suspect a learning rate with which the weights hardly move in the whole training."""
+    found = seen.optimisation
+    moved = [weight for weight in seen.weights if weight.matrix and weight.trainable and weight.size]
+    if found is None or not moved or not found.lr > 0:
+        return
+    longer = 1 / (1 - found.momentum) if found.kind == "SGD" and 0 <= found.momentum < 1 else 1.0
+    lengths = [1.0 if found.kind in ADAPTIVE else longer * weight.gradient for weight in moved]
+    way = (
+        steps * found.lr * median(length / weight.size for length, weight in zip(lengths, moved, strict=True))
+    )
+    if way < SHORT:
+        yield Cause(
+            name="learning rate too low",
+            evidence=f"in {steps:,} steps such as the first, at {found.lr:g}, weights move by {100 * way:.1g} % of "
+            "their size",
+            harm=0.5,
+            symptom=True,
+        )
