@@ -23,8 +23,8 @@ def uncompiled(model: nn.Module) -> nn.Module:
     >>> uncompiled(layer) is layer
     True
     """
-    cards = isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel)
-    within: nn.Module = model.module if cards else getattr(model, "_orig_mod", model)
+    several = isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    within: nn.Module = getattr(model, "module" if several else "_orig_mod", model)
     return model if within is model else uncompiled(within)
 
 

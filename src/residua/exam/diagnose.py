@@ -11,6 +11,7 @@ from torch import nn
 from residua.exam.calling import nothing_recomputed, refuse_batch, uncompiled
 from residua.exam.cause import Cause
 from residua.exam.features import Features, features
+from residua.exam.few import mixed
 from residua.exam.observation import Observation
 from residua.exam.observe import observe
 from residua.exam.probe import follows, probe
@@ -88,7 +89,7 @@ def diagnose(
     """
     model = uncompiled(model)
     refuse_batch(model, batch)
-    batch = batch[0].detach(), batch[1].detach()
+    batch = mixed((batch[0].detach(), batch[1].detach()))
     probed: tuple[ProbeRow, ...] = ()
     held = loss if isinstance(loss, nn.Module) else nn.Module()  # a loss may hold weights too
     with untouched(held), nothing_recomputed():

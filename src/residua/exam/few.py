@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import nn
 
 from residua.look import Examples
@@ -9,6 +10,26 @@ from residua.look import Examples
 SAMPLES = 64
 DEEP = 50
 """Weighted layers from which half as many samples do: what is read from them is a mean over the layers too."""
+
+
+def mixed(batch: Examples) -> Examples:
+    """Return a batch whose first samples show what all of it holds, in another order if they do not.
+
+    A batch may stand in the order of its classes, and a look takes its first samples.
+
+    >>> import torch
+    >>> labels = torch.arange(4).repeat_interleave(64)
+    >>> len(torch.unique(mixed((labels.float(), labels))[1][:SAMPLES]))
+    4
+    """
+    inputs, targets = batch
+    if targets.ndim == 0 or targets.numel() != len(targets) or len(inputs) != len(targets):
+        return batch
+    first, every = torch.unique(targets[: SAMPLES // 2]), torch.unique(targets)
+    if 2 * len(first) > len(every) or len(every) > SAMPLES // 2:
+        return batch
+    order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0)).to(targets.device)
+    return inputs[order.to(inputs.device)], targets[order]
 
 
 def few(model: nn.Module, batch: Examples) -> Examples:

@@ -8,7 +8,7 @@ from residua.exam.observation import Layer, Observation
 
 FAINT, LOUD = 1e-8, 1e8
 """Second moments beyond which float32 has lost what differs between samples, or soon will."""
-LEFT = 0.01
+LEFT = 1e-4
 """Of what leaves the first layer, below which a later one is faint beside it."""
 DEAD = 0.98
 """Share of zeros of a layer that says nothing any more; half of a ReLU's are zero."""
