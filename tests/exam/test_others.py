@@ -233,3 +233,24 @@ def test_masks_that_are_flipped_are_out_of_step(axes: tuple[int, ...]) -> None:
     assert names(diagnose(model, (pictures, masks), depth="still")) == []
     found = diagnose(model, (pictures, masks.flip(axes)), depth="still")
     assert names(found) == ["masks out of step"] and "flipped" in found.causes[0].evidence
+
+
+def test_sigmoids_between_layers_are_suspected_where_nothing_is_learned() -> None:
+    torch.manual_seed(0)
+    layers = [part for _ in range(5) for part in (nn.Linear(64, 64), nn.Sigmoid())]
+    model = nn.Sequential(nn.Linear(20, 64), nn.Sigmoid(), *layers, nn.Linear(64, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    found = diagnose(model, samples(), optimizer=optimizer)
+    assert found.verdict == "does not train" and names(found)[0] == "gradient vanishes"
+
+
+def test_one_sample_at_a_step_is_suspected_where_norms_look_at_the_batch() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv1d(1, 16, 3), nn.BatchNorm1d(16), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 18, 4)
+    )
+    inputs, labels = samples()
+    found = diagnose(
+        model, (inputs[:1, None], labels[:1]), optimizer=torch.optim.SGD(model.parameters(), lr=0.05)
+    )
+    assert found.verdict == "does not train" and "batch too small for its norm" in names(found)

@@ -175,8 +175,17 @@ def free(values: Tensor) -> Tensor:
 def keeper(place: int, outputs: Any, targets: Tensor, loss: Loss) -> Keep | None:
     """Return what brings one of the heads back to where a loss takes it; None where it may lie anywhere."""
     known = probable(heads(outputs)[place])
-    between = FREE if known else bounds(place, outputs, targets, loss)
-    return known or (None if between == FREE else lambda values: values.clamp(*between))
+    if known and not softens(outputs, targets, loss):
+        return known
+    between = bounds(place, outputs, targets, loss)
+    return None if between == FREE else lambda values: values.clamp(*between)
+
+
+def softens(outputs: Any, targets: Tensor, loss: Loss) -> bool:
+    """Return whether a loss applies a softmax of its own, to which answers may lie anywhere."""
+    given = asked(loss, outputs, targets)
+    more = asked(loss, on_each_head(outputs, lambda head: head + 1), targets)
+    return abs(given - more) < 1e-4 * max(1.0, abs(given))
 
 
 def bounds(place: int, outputs: Any, targets: Tensor, loss: Loss) -> tuple[float, float]:

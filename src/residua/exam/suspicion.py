@@ -10,6 +10,8 @@ from residua.exam.rules.gradient import DEEP
 
 LOUD = 10.0
 """Times the loss of the best answer that looks at nothing, from which a first loss is far off."""
+FEW = 4
+"""Samples that say little of all others."""
 UNSTEADY = 0.85
 """Coherence below which hardly a network trains."""
 FADED = 1e-4
@@ -25,15 +27,28 @@ def suspicions(seen: Observation, steps: int) -> Iterator[Cause]:
         seen: what the still exam saw.
         steps: that the training is to take.
     """
-    for rule in (far_off, unsteady, faded):
+    for rule in (starved, far_off, unsteady, faded, squeezed):
         yield from rule(seen)
     yield from short(seen, steps)
+
+
+def starved(seen: Observation) -> Iterator[Cause]:
+    """Suspect a batch of hardly any samples, whose norms take each for what is usual."""
+    working = [norm for norm in seen.norms if norm.training and norm.values]
+    if working and seen.samples <= FEW:
+        yield Cause(
+            name="batch too small for its norm",
+            evidence=f"{seen.samples} samples are all that its norms see at a step",
+            layer=working[0].name,
+            harm=0.6,
+            symptom=True,
+        )
 
 
 def far_off(seen: Observation) -> Iterator[Cause]:
     """Suspect a start whose answers are far from any that make sense."""
     blind, value = seen.first_step.blind, seen.loss.value
-    if blind > 0 and value > LOUD * blind:
+    if seen.samples > FEW and blind > 0 and value > LOUD * blind:
         loudest = max(seen.weighted, key=lambda layer: layer.second_moment, default=None)
         yield Cause(
             name="signal explodes",
@@ -71,6 +86,20 @@ def faded(seen: Observation) -> Iterator[Cause]:
             evidence=f"the weights of the first layer change the loss, in proportion, {pulls[0] / max(pulls):.0e} as "
             "much as those of others",
             layer=seen.weighted[0].name,
+            harm=0.5,
+            symptom=True,
+        )
+
+
+def squeezed(seen: Observation) -> Iterator[Cause]:
+    """Suspect sigmoids between layers, of which each passes a quarter of the gradient at most."""
+    sigmoids = [layer for layer in seen.layers[:-1] if layer.kind == "Sigmoid"]
+    if len(sigmoids) > 1 and 2 * len(sigmoids) >= seen.depth:
+        yield Cause(
+            name="gradient vanishes",
+            evidence=f"{len(sigmoids)} sigmoids stand between {seen.depth} layers, and each passes a quarter of the "
+            "gradient at most",
+            layer=sigmoids[-1].name,
             harm=0.5,
             symptom=True,
         )

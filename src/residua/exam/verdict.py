@@ -169,7 +169,9 @@ def rates(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
     if len(by_factor) < 3:
         return
     lower, own, higher = (by_factor[factor] for factor in sorted(by_factor))
-    if own.first_learned < 0.02 and lower.first_learned > 0.1:
+    # What drives the loss far up may leave units dead, and then nothing is learned any more.
+    ruined = own.shaken and own.learned < 0.02 < lower.first_learned
+    if ruined or (own.first_learned < 0.02 and lower.first_learned > 0.1):
         yield Cause(
             name="learning rate too high",
             evidence=f"{STEPS} steps at {own.lr:g} learn nothing, at {lower.lr:g} "

@@ -162,7 +162,7 @@ def frozen(seen: Observation) -> Iterator[Cause]:
             evidence=f"{share(never, seen)} of the parameters ask for no gradient and are as they were drawn: the "
             "statistics of their norms, or the bounds of their weights, are those of the start",
             layer=never[0].name,
-            harm=0.3,
+            harm=0.4,
         )
     elif still:
         yield Cause(

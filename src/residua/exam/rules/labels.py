@@ -75,7 +75,8 @@ def crossed(seen: Observation) -> Iterator[Cause]:
         outputs, targets = (" × ".join(map(str, shape)) for shape in shapes)
         yield Cause(
             name="loss compares every output with every target",
-            evidence=f"outputs of {outputs} are spread against targets of {targets}; give both one shape",
+            evidence=f"it is all one to it in which order the targets stand: outputs of {outputs} are spread against "
+            f"targets of {targets}; give both one shape",
             harm=0.6,
         )
 

@@ -34,7 +34,7 @@ def dies(seen: Observation) -> Iterator[Cause]:
 
 def stays(seen: Observation, faint: Layer) -> bool:
     """Return whether what comes after a faint layer is faint too, as it is not beside a branch that begins so."""
-    later = seen.layers[seen.layers.index(faint) :]
+    later = seen.layers[seen.layers.index(faint) + 1 :]
     return 2 * sum(layer.second_moment < LEFT * seen.layers[0].second_moment for layer in later) >= len(later)
 
 
