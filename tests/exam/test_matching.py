@@ -12,17 +12,6 @@ from residua.exam import Depth, diagnose
 from residua.look import Loss
 
 
-class Words(nn.Module):
-    """A label for some words."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed, self.head = nn.Embedding(200, 32), nn.Linear(32, 4)
-
-    def forward(self, words: Tensor) -> Tensor:
-        return self.head(self.embed(words).mean(1))  # type: ignore[no-any-return]
-
-
 def rows(outputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, outputs))
 
@@ -49,12 +38,6 @@ def several() -> Task:
     )
 
 
-def words() -> Task:
-    inputs = torch.randint(200, (256, 12))
-    most = torch.stack([(inputs // 50 == kind).sum(1) for kind in range(4)], 1).argmax(1)
-    return Task(Words, inputs, most, F.cross_entropy)
-
-
 def noise() -> Task:
     clean, noise = torch.randn(256, 20), torch.randn(256, 20)
     return Task(lambda: rows(20), 0.7 * clean + 0.7 * noise, noise, F.mse_loss)
@@ -66,7 +49,7 @@ def names(task: Task, targets: Tensor, depth: Depth) -> list[str]:
     return [cause.name for cause in found.causes]
 
 
-@pytest.mark.parametrize("make", [numbers, several, words, noise])
+@pytest.mark.parametrize("make", [numbers, several, noise])
 def test_targets_of_other_samples_are_named_by_a_probe_alone(make: Callable[[], Task]) -> None:
     torch.manual_seed(1)
     task = make()

@@ -113,6 +113,7 @@ FAULTS: dict[str, Callable[[], Case]] = {
     "loss grows with the batch": lambda: case(loss=lambda z, y: F.cross_entropy(z, y, reduction="sum")),
     "learning rate is zero": lambda: with_optimizer(lr=0.0),
     "learning rate too high": lambda: with_optimizer(lr=1e3),
+    "optimiser climbs": lambda: with_optimizer(maximize=True),
     "learning rate too low": lambda: with_optimizer(lr=1e-9),
     "weight decay swallows the weights": lambda: with_optimizer(weight_decay=1.0),
     "momentum out of range": lambda: with_optimizer(momentum=0.999),

@@ -133,6 +133,9 @@ class Frozen(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body, self.head = rows(outside=64).requires_grad_(False), nn.Linear(64, 4)
+        for layer in self.body:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight)  # as somebody's training might have left it
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.no_grad():

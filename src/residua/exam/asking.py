@@ -234,7 +234,7 @@ def describe_inputs(inputs: Tensor, targets: Tensor, outputs: Tensor, *, kind: s
         flat=(flat.amax(1) == flat.amin(1)).double().mean().item() if flat.shape[1] > 1 else 0.0,
         numbers=inputs.is_floating_point(),
         directions=inputs.ndim == 2 and bool(((values.norm(dim=1) - 1).abs() < 1e-3).all()),
-        agreement=agreement(inputs.detach(), targets) if finite and whole else None,
+        agreement=agreement(values, targets) if measured and whole else None,
         edges=edges(values, targets, unlabelled(targets, outputs)) if masks else None,
         turned=turned(values, targets, unlabelled(targets, outputs)) if masks else None,
     )

@@ -32,10 +32,10 @@ NAMES: Final = (
 )
 """Activations of which PyTorch has a form that ends in an underscore and writes over its input."""
 BESIDE: Final[Mapping[Callable[..., Any], Callable[..., Any]]] = {
-    over: beside
+    getattr(place, f"{name}_"): getattr(place, name)
     for place in (torch, F, Tensor)
     for name in NAMES
-    if (over := getattr(place, f"{name}_", None)) and (beside := getattr(place, name, None))
+    if {name, f"{name}_"} <= set(dir(place))
 }
 """By the function that writes over its input: that which gives a new value."""
 ASKED: Final[Mapping[Callable[..., Any], inspect.Signature]] = {
@@ -103,6 +103,7 @@ class Beside(TorchFunctionMode):
 
     @property
     def ignored(self) -> set[str]:
+        """Where what a call has given is used nowhere."""
         return {where for where, _ in self.unused.values()}
 
     def __torch_function__(

@@ -17,8 +17,6 @@ FEWEST_MASKS = 8
 BETTER = 4.0
 """Deviations by which masks lie better on the edges of their pictures when they are flipped, if they should be."""
 SHUFFLES = 64
-WORDS = 4096
-"""Kinds of words that are counted apart; where there are more some share a count."""
 
 
 def alike(samples: Tensor, targets: Tensor) -> float:
@@ -75,20 +73,13 @@ def nearness(inputs: Tensor, targets: Tensor) -> float | None:
 
 
 def nearest(inputs: Tensor) -> Tensor:
-    """Return which other sample is nearest to each; of whole numbers, such as words, the one with the most in common.
+    """Return which other sample is nearest to each.
 
-    >>> nearest(torch.tensor([[0.0], [1.0], [5.0]])), nearest(torch.tensor([[1, 2, 3], [7, 8, 9], [3, 2, 5]]))
-    (tensor([1, 0, 1]), tensor([2, 0, 0]))
+    >>> nearest(torch.tensor([[0.0], [1.0], [5.0]]))
+    tensor([1, 0, 1])
     """
-    if not inputs.is_floating_point():
-        words = inputs.reshape(len(inputs), -1).long() % WORDS
-        features = torch.zeros(len(words), WORDS, device=words.device)
-        features.scatter_add_(1, words, torch.ones_like(words, dtype=features.dtype))
-    elif inputs.ndim == 4:
-        features = F.adaptive_avg_pool2d(inputs.float(), min(16, *inputs.shape[-2:]))
-    else:
-        features = inputs.float()
-    features = features.reshape(len(features), -1)
+    pictures = F.adaptive_avg_pool2d(inputs, min(16, *inputs.shape[-2:])) if inputs.ndim == 4 else inputs
+    features = pictures.reshape(len(pictures), -1)
     distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
     # Two copies of one sample say nothing of the labels.
     return distances.masked_fill(distances < 1e-4 * distances.mean(), torch.inf).argmin(1)

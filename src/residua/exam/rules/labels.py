@@ -10,8 +10,6 @@ FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
 CHANCE = 2.0
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in twenty is above."""
-DOUBTED = 3.0
-"""The same where what a copy has learned is asked too."""
 
 
 def doubled(seen: Observation) -> Iterator[Cause]:
@@ -140,7 +138,7 @@ def apart(seen: Observation) -> bool:
     agreement = seen.inputs.agreement
     if agreement is None or not seen.inputs.deviation or seen.inputs.taught or not seen.loss.reads_targets:
         return False
-    return agreement < (CHANCE if plain(seen) else DOUBTED)
+    return agreement < CHANCE
 
 
 def plain(seen: Observation) -> bool:
