@@ -57,6 +57,22 @@ def test_targets_that_a_loss_does_not_read_are_not_judged() -> None:
         assert names(diagnose(rows(), (inputs, targets), loss=F.cross_entropy, depth="still"))
 
 
+def test_a_loss_may_compare_what_is_given_with_itself() -> None:
+    class Again(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(20, 16), nn.ReLU(), nn.Linear(16, 20))
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.body(x), x
+
+    torch.manual_seed(0)
+    optimizer = torch.optim.AdamW((model := Again()).parameters(), lr=2e-3)
+    batch = samples()[0], torch.zeros(256).long()
+    found = diagnose(model, batch, loss=lambda given, _: F.mse_loss(*given), optimizer=optimizer)
+    assert (found.verdict, names(found)) == ("trains", [])
+
+
 @pytest.mark.parametrize("depth", ["still", "probe"])
 def test_logarithms_of_probabilities_are_as_good_as_logits(depth: Any) -> None:
     logits = diagnose(rows(), samples(), loss=F.cross_entropy, depth=depth)
@@ -254,3 +270,29 @@ def test_one_sample_at_a_step_is_suspected_where_norms_look_at_the_batch() -> No
         model, (inputs[:1, None], labels[:1]), optimizer=torch.optim.SGD(model.parameters(), lr=0.05)
     )
     assert found.verdict == "does not train" and "batch too small for its norm" in names(found)
+
+
+def test_a_model_that_differentiates_by_itself_is_told_how() -> None:
+    class Slopes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = rows()
+
+        def forward(self, x: Tensor) -> Tensor:
+            given = self.body(x)
+            return given + torch.autograd.grad(given.sum(), self.body[0].weight)[0].sum()  # type: ignore[no-any-return]
+
+    with pytest.raises(BadInput, match="asks for gradients in its own forward"):
+        diagnose(Slopes(), samples())
+
+
+def test_what_a_model_makes_of_its_inputs_may_be_too_large() -> None:
+    class Bytes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = rows()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.body(128 + 60 * x)  # type: ignore[no-any-return]
+
+    assert "inputs are not normalised" in names(diagnose(Bytes(), samples(), depth="still"))

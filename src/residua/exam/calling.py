@@ -77,10 +77,14 @@ def forward(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:
             given = model(inputs)
     except REFUSALS as error:
         shape = " × ".join(map(str, inputs.shape))
-        raise BadInput(
-            f"the model cannot take a batch of {shape}: {first_line(error)}; give it the inputs that it "
-            "is trained on, as tensors"
-        ) from error
+        wants = "does not require grad" in str(error)
+        advice = (
+            "it asks for gradients in its own forward, and an exam also runs it without; let it do so where "
+            "torch.is_grad_enabled()"
+            if wants
+            else "give it the inputs that it is trained on, as tensors"
+        )
+        raise BadInput(f"the model cannot take a batch of {shape}: {first_line(error)}; {advice}") from error
     outputs = answer(given)
     if outputs is None:
         raise BadInput(

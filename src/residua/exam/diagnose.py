@@ -97,7 +97,7 @@ def diagnose(
         if depth == "probe" and seen.coherence is not None:
             if apart(seen) or any(unrelated(seen)):
                 seen = replace(seen, inputs=replace(seen.inputs, taught=follows(model, batch, loss)))
-            probed = probe(model, batch, loss=loss, optimizer=optimizer)
+            probed = probe(model, batch, loss=loss, optimizer=optimizer, against=seen.loss.reads_targets)
     return judge(seen, probed, steps=steps)
 
 

@@ -35,7 +35,12 @@ SOME = 0.02
 
 
 def probe(
-    model: nn.Module, batch: Examples, *, loss: Loss, optimizer: torch.optim.Optimizer | None
+    model: nn.Module,
+    batch: Examples,
+    *,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer | None,
+    against: bool = True,
 ) -> tuple[ProbeRow, ...]:
     """Take steps on copies of a model, each at another learning rate; the model is left as it was.
 
@@ -49,20 +54,21 @@ def probe(
         loss: from outputs and targets to one number.
         optimizer: its class and its settings are used, with its learning rates times `FACTORS`; one of which a copy
             cannot step, as of some wrappers, counts as none.
+        against: hold the losses against those of answers that look at nothing.
 
     Raises:
         BadInput: the model cannot be copied.
     """
     try:
-        return tried(model, batch, loss, optimizer)
+        return tried(model, batch, loss, optimizer, against)
     except (BadInput, *REFUSALS):
         if optimizer is None:
             raise
-        return tried(model, batch, loss, None)  # a copy of a wrapper may have lost what it wraps
+        return tried(model, batch, loss, None, against)  # a copy of a wrapper may have lost what it wraps
 
 
 def tried(
-    model: nn.Module, batch: Examples, loss: Loss, optimizer: torch.optim.Optimizer | None
+    model: nn.Module, batch: Examples, loss: Loss, optimizer: torch.optim.Optimizer | None, against: bool
 ) -> tuple[ProbeRow, ...]:
     """Take the steps of a probe with an optimiser's settings, or without one."""
     batches = in_turn(model, batch)
@@ -70,6 +76,7 @@ def tried(
     for place in range(len(WAYS if optimizer is None else FACTORS)):
         with seeded(model):
             trials.append(trial(model, optimizer, place))
+            trials[-1].against = against
             trials[-1].go(batches, loss, steps=STEPS)
         rows = [one.row() for one in trials]
         # What a rate has learned after it drove the loss far up, a lower one may learn sooner.

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from residua.exam.cause import Cause
 from residua.exam.observation import Observation
 
+LOUD = 20.0
+"""Mean or deviation that a model cannot mean to give its own first layer."""
 FAR = 4.0
 """Deviations that the mean may be from 0, and the deviation from 1, before a network notices."""
 
@@ -50,6 +52,14 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
             name="inputs are not normalised",
             evidence=f"mean {inputs.mean:.3g} and deviation {inputs.deviation:.3g}"
             + (", as bytes have that were not divided by 255" if bytes_ else ""),
+            harm=0.2,
+        )
+    elif seen.arriving is not None and max(map(abs, seen.arriving)) > LOUD:
+        mean, deviation = seen.arriving
+        yield Cause(
+            name="inputs are not normalised",
+            evidence=f"the model makes of them what has mean {mean:.3g} and deviation {deviation:.3g} before its first "
+            "layer",
             harm=0.2,
         )
 

@@ -28,6 +28,7 @@ TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
     "batch too small for its norm": (group_norms,),
     "dead units": (rescale,),
     "everything is frozen": (thaw,),
+    "frozen layers were never trained": (thaw,),
     "gradient explodes": (add_shortcuts, add_traced_shortcuts, rescale, add_norms),
     "gradient shatters": (add_shortcuts, add_traced_shortcuts),
     "gradient vanishes": (add_shortcuts, add_traced_shortcuts, rescale, add_norms),
