@@ -296,3 +296,33 @@ def test_what_a_model_makes_of_its_inputs_may_be_too_large() -> None:
             return self.body(128 + 60 * x)  # type: ignore[no-any-return]
 
     assert "inputs are not normalised" in names(diagnose(Bytes(), samples(), depth="still"))
+
+
+def test_two_answers_that_are_compared_are_not_crossed() -> None:
+    class Pairs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = rows(outputs=16)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.body(x[:, 0]), self.body(x[:, 1])
+
+    def contrastive(given: tuple[Tensor, Tensor], alike: Tensor) -> Tensor:
+        apart = (given[0] - given[1]).norm(dim=1)
+        return (alike * apart.square() + (1 - alike) * F.relu(1 - apart).square()).mean()
+
+    inputs, labels = samples()
+    other = torch.randperm(256, generator=torch.Generator().manual_seed(0))
+    other[::2] = torch.arange(0, 256, 2)
+    batch = torch.stack([inputs, inputs[other]], 1), (labels == labels[other]).float()
+    torch.manual_seed(0)
+    assert names(diagnose(Pairs(), batch, loss=contrastive, depth="still")) == []
+
+
+def test_what_needs_a_warm_up_has_one_in_a_probe() -> None:
+    model = rows(layers=3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    assert "learning rate too high" in names(diagnose(model, samples(), optimizer=optimizer))
+    torch.optim.lr_scheduler.LinearLR(optimizer, 1e-3, total_iters=100)
+    found = diagnose(model, samples(), optimizer=optimizer)
+    assert (found.verdict, names(found)) == ("trains", [])

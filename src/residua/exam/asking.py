@@ -78,8 +78,12 @@ def unlike(given: Any) -> Any:
     outputs = answer(given)
     if outputs is None:
         return given
-    drawn = torch.rand(outputs.shape, generator=torch.Generator().manual_seed(0)).to(outputs)
-    return each(given, lambda values: 0.1 + 0.8 * drawn if values.shape == drawn.shape else values)
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(values: Tensor) -> Tensor:
+        return 0.1 + 0.8 * torch.rand(values.shape, generator=generator).to(values)
+
+    return each(given, lambda values: drawn(values) if values.shape == outputs.shape else values)
 
 
 def same(one: float, other: float) -> bool:

@@ -14,7 +14,7 @@ NOTHING = 2.5
 """Decades: what saves less than this of the loss saves nothing; a few samples are told apart by chance."""
 LITTLE = 2.0
 """Decades: the same for answers as they are."""
-PASSED = 0.5
+PASSED = 0.45
 """Share of the weighted layers that the shortest way leaves out, from which on shortcuts go past most of them."""
 
 

@@ -1,5 +1,6 @@
 """The second look: real steps on copies, at several learning rates."""
 
+from collections.abc import Mapping
 from typing import Any, Final, final
 
 import torch
@@ -27,6 +28,8 @@ WORK = 1e12
 """Multiply-adds, twice, that they may take: some seconds of two cores."""
 THERE_AND_BACK = 3
 """What a step takes of the work of a forward pass."""
+WARMING = 0.1
+"""Of the rate that a schedule leads to, what the first steps are at: some networks are only trained so."""
 FOLLOWS = 0.05
 """Share of the loss of samples that a copy has not learned from, which it saves where targets follow the inputs."""
 APART = 4
@@ -132,7 +135,7 @@ def trial(model: nn.Module, optimizer: torch.optim.Optimizer | None, place: int)
         stepping.zero_grad()
         for group in stepping.param_groups:
             if "lr" in group:
-                group["lr"] = rate_of(group) * FACTORS[place]
+                group["lr"] = begun(group) * FACTORS[place]
         return Trial(moved, stepping, FACTORS[place])
     moved = duplicate(model)
     for parameter in moved.parameters():
@@ -143,6 +146,12 @@ def trial(model: nn.Module, optimizer: torch.optim.Optimizer | None, place: int)
     else:
         stepping = torch.optim.AdamW(moved.parameters(), lr=rate)
     return Trial(moved, stepping, None)
+
+
+def begun(group: Mapping[str, Any]) -> float:
+    """Return the learning rate of a group that a probe begins with: of one that is to warm up, a part of the whole."""
+    whole = rate_of(group)
+    return WARMING * whole if group["lr"] < whole else whole
 
 
 def patient(trials: list[Trial]) -> Trial:
