@@ -119,6 +119,9 @@ FAULTS: dict[str, Callable[[], Case]] = {
     "momentum out of range": lambda: with_optimizer(momentum=0.999),
     "optimiser misses parameters": half_optimised,
     "everything is frozen": lambda: case(edited(lambda m: m.requires_grad_(False))),
+    "frozen layers were never trained": lambda: case(
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 256).requires_grad_(False), nn.ReLU(), nn.Linear(256, 4))
+    ),
     "detached layers": lambda: case(Detached()),
     "weights stay zero": lambda: case(edited(zero)),
     "norm in evaluation mode": lambda: case(edited(lambda m: m[1].eval() and m[4].eval() and m[7].eval())),
