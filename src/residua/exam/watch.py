@@ -4,9 +4,9 @@ It hangs on the optimiser's steps and on the model's call, reads little at most 
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Final, final
 
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from residua.exam.arrivals import Arrivals
 from residua.exam.cause import Cause
 from residua.exam.inventory import optimisation
+from residua.exam.kept import MISSES, Holding
+from residua.exam.moves import Moves, all_finite
+from residua.exam.rates import Rates
 from residua.exam.rules.optimisation import of_rates, of_settings
 from residua.look import answer
 from residua.look.gradients import as_numbers
@@ -23,13 +26,8 @@ CLOSE: Final = 8
 """Steps at the beginning that are all looked at."""
 EVERY: Final = 50
 """Of the later steps, one in so many."""
-TINY: Final = 1e-7
-"""Share of its size that a weight moves at a step, below which float32 loses it."""
-HUGE: Final = 0.3
-FOLLOWED: Final = 16
-"""Weights whose moves are measured, about."""
-ENDED: Final = 4
-"""Steps at next to no learning rate; the last one of a short schedule is no fault."""
+NO_RATE: Final = "learning rate is zero"
+IDLES: Final = "schedule has ended"
 
 
 @final
@@ -38,7 +36,7 @@ class Watch:
 
     Attributes:
         steps: how many the optimiser has taken.
-        causes: what was found, each once, with the step at which it was.
+        causes: what was found and still holds, each once, with the step at which it was.
     """
 
     def __init__(
@@ -52,59 +50,87 @@ class Watch:
         self.optimizer = optimizer
         self.steps = 0
         self.causes: tuple[Cause, ...] = ()
-        moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        own = {name: p for name, p in model.named_parameters() if p.requires_grad and id(p) in moved}
+        self.holding = Holding(model, optimizer)
+        own = self.holding.parted()[0]
         self.names = {id(p): name for name, p in own.items()}
         self.zero = {id(p) for p in model.parameters() if not p.detach().any()}
         self.arrivals = Arrivals(own.values())
+        self.moves = Moves()
+        self.rates = Rates()
+        self.close = CLOSE
+        """How many steps have to be taken until not all are looked at."""
         self.searches = False
         """Whether a step computes the gradients itself, as with a closure."""
-        self.rates: deque[float] = deque(maxlen=ENDED)
-        self.highest_rate = 0.0
-        self.before: dict[int, Tensor] = {}
+        self.modes: set[bool] = set()
+        """Whether the model was training at its calls since the last step."""
+        self.evaluated = False
+        """Whether a gradient has come back since then through a call in evaluation mode."""
+        self.over = False
         self.felt: dict[int, float] = {}
         self.still: set[str] = set(self.names.values())
         if not own and any(p.requires_grad for p in model.parameters()):
-            self.add("optimiser misses parameters", "it moves none of this model's", harm=0.6)
+            self.add(MISSES, "it moves none of this model's", harm=0.6)
         settings = optimisation(model, optimizer)
         for cause in (*of_rates(settings), *of_settings(settings)):
             if not cause.note:
-                self.add(cause.name, cause.evidence, harm=cause.harm)
+                self.keep(cause)
 
     @property
     def looking(self) -> bool:
         """Whether this step is one of those that are looked at closely."""
-        return self.steps < CLOSE or self.steps % EVERY == 0
+        return self.steps < self.close or self.steps % EVERY == 0
 
     def add(self, name: str, evidence: str, *, harm: float, layer: str | None = None) -> None:
         """Keep a cause, if it is the first of its name."""
-        if name not in {cause.name for cause in self.causes}:
-            said = f"step {self.steps + 1}: {evidence}"
-            cause = Cause(name=name, evidence=said, layer=layer, harm=harm)
-            self.causes = (*self.causes, cause)
-            if self.tell:
-                self.tell(cause)
+        self.keep(Cause(name=name, evidence=evidence, layer=layer, harm=harm))
 
-    def said(self, beginning: str) -> bool:
-        """Return whether a cause whose name begins so is known."""
-        return any(cause.name.startswith(beginning) for cause in self.causes)
+    def keep(self, cause: Cause) -> None:
+        """Keep a cause with the step at which it was found, if it is the first of its name."""
+        if cause.name not in {known.name for known in self.causes}:
+            when = f"after {self.steps} steps" if self.over else f"step {self.steps + 1}"
+            found = replace(cause, evidence=f"{when}: {cause.evidence}")
+            self.causes = (*self.causes, found)
+            if self.tell:
+                self.tell(found)
+
+    def withdraw(self, name: str) -> None:
+        """Take back a cause that holds no more."""
+        self.causes = tuple(cause for cause in self.causes if cause.name != name)
+
+    def said(self, part: str) -> bool:
+        """Return whether a cause is known in whose name this is."""
+        return any(part in cause.name for cause in self.causes)
 
     def called(self, model: nn.Module, _: object, output: object) -> None:
         """Look at one call of the model; those without a gradient are somebody's evaluation."""
-        if model is not self.model or not torch.is_grad_enabled() or not self.looking:
+        if model is not self.model or not torch.is_grad_enabled():
             return
-        norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        if norms and not model.training:
-            self.add("norm in evaluation mode", "the model is trained in evaluation mode", harm=0.5)
         given = answer(output)
+        self.modes.add(model.training)
+        if not model.training:
+            self.ask(given)
+        if not self.looking:
+            return
         # An answer of -inf rules a class out.
         if given is not None and bool((torch.isnan(given) | (given == math.inf)).any()):
             self.add("outputs are not finite", "the model gives values that are no numbers", harm=0.95)
 
+    def ask(self, given: Tensor | None) -> None:
+        """Wait for a gradient of what the model gave in evaluation mode: most of such calls ask for none."""
+        if given is None:
+            self.evaluated = True
+        elif given.grad_fn is not None:
+            given.register_hook(self.learns)  # type: ignore[no-untyped-call]
+
+    def learns(self, _: Tensor) -> None:
+        """Note a gradient through a call in evaluation mode."""
+        self.evaluated = True
+
     def begins(self, _: object, given: tuple[object, ...], named: dict[str, object]) -> None:
         """Look at a step that is about to be taken."""
-        self.rates.append(max(float(group.get("lr", math.nan)) for group in self.optimizer.param_groups))
-        self.highest_rate = max(self.highest_rate, self.rates[-1])
+        self.rates.follow(self.optimizer.param_groups)
+        if self.rates.jumped:
+            self.close = self.steps + CLOSE
         # PyTorch gives a hook the optimiser itself before what `step` was called with.
         closure = given[1] if len(given) > 1 else named.get("closure")
         self.searches = closure is not None
@@ -118,7 +144,7 @@ class Watch:
                     for p in group["params"]
                     if self.felt.get(id(p)) and (self.steps >= CLOSE or id(p) not in self.zero)
                 ]
-                self.before = {id(p): p.detach().clone() for p in sized[:: max(1, len(sized) // FOLLOWED)]}
+                self.moves.keep(sized)
 
     def look_at_gradients(self) -> None:
         """Look at the gradients that a step goes along."""
@@ -131,6 +157,7 @@ class Watch:
             )
         if not self.looking:
             return
+        self.holding.look(self.steps)
         grads = {
             id(p): p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None
         }
@@ -156,49 +183,58 @@ class Watch:
         """Look at how far the weights have moved."""
         if self.searches:
             self.look_at_gradients()
-        if self.before:
-            self.look_at_moves()
-        self.before = {}
+        if self.moves.before:
+            for cause in self.moves.judged(self.steps + 1, self.rates, self.arrivals):
+                if "too low" not in cause.name or not self.said("learning rate"):
+                    self.keep(cause)
+        self.moves.before = []
         self.look_at_rates()
+        self.look_at_modes()
+        if self.looking:
+            self.look_at_missing(self.steps + 1)
+        self.holding.used()
         self.arrivals.used()
         self.steps += 1
 
-    def look_at_moves(self) -> None:
-        """Compare what the weights moved with what they are."""
-        weights = {id(p): p for group in self.optimizer.param_groups for p in group["params"]}
-        moved = torch.stack(
-            torch._foreach_norm([weights[k].detach() - old for k, old in self.before.items()])
-        )
-        size = torch.stack(torch._foreach_norm(list(self.before.values())))
-        shares = (moved / size.clamp_min(1e-12))[size > 0]
-        if not len(shares):
-            return
-        middle = shares.median().item()
-        if not math.isfinite(middle):
-            self.add("weights are not finite", "a weight is no number after the step", harm=1.0)
-        elif middle > HUGE and self.steps > 2:
-            evidence = f"a step moves the weights by {100 * middle:.0f} % of their size"
-            self.add("learning rate too high", evidence, harm=0.6)
-        # A schedule may end as low as it likes.
-        elif middle < TINY and self.rates[-1] > 0.01 * self.highest_rate and not self.said("learning rate"):
-            self.add(
-                "learning rate too low", f"a step moves the weights by {middle:.0e} of their size", harm=0.6
-            )
-
     def look_at_rates(self) -> None:
-        """Find steps of no length, and a schedule that is over before the training has begun."""
-        if len(self.rates) == ENDED and self.highest_rate == self.rates[-1] == 0:
-            self.add("learning rate is zero", "no step moves anything", harm=1.0)
-        over = len(self.rates) == ENDED and max(self.rates) < 1e-4 * self.highest_rate
-        if over and self.steps < EVERY:
-            self.add(
-                "schedule has ended",
-                f"the learning rate has fallen from {self.highest_rate:g} to {self.rates[-1]:g}, and stays there",
-                harm=0.8,
-            )
+        """Find steps of no length, and a schedule that is over before most of the training."""
+        if self.rates.now > 0:
+            self.withdraw(NO_RATE)
+        elif self.rates.zero and (self.over or not self.rates.schedule):
+            self.add(NO_RATE, "no step moves anything", harm=1.0)
+        if self.rates.over:
+            fallen = f"the learning rate fell from {self.rates.highest:g} to {self.rates.now:g}"
+            self.add(IDLES, f"{fallen}, and has been next to nothing for as long as it was more", harm=0.8)
+        elif not self.rates.idle:
+            self.withdraw(IDLES)
+
+    def look_at_modes(self) -> None:
+        """Find a step along the gradient of calls that were all made in evaluation mode."""
+        if self.modes == {False} and self.evaluated:
+            norms = [m for m in self.model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+            if any(not norm.training and norm.running_mean is not None for norm in norms):
+                self.add("norm in evaluation mode", "the model is trained in evaluation mode", harm=0.5)
+        self.modes.clear()
+        self.evaluated = False
+
+    def look_at_missing(self, taken: int) -> None:
+        """Find weights that nobody moves, and take back what was said of those that somebody does."""
+        if self.said(MISSES) and self.holding.cared_for():
+            self.withdraw(MISSES)
+        for cause in self.holding.judged(taken, over=self.over):
+            self.keep(cause)
 
     def ended(self) -> None:
-        """Name what never got a gradient in all the steps."""
+        """Look once more: at what only the end can tell, and at what the steps that were looked at have missed."""
+        self.over = True
+        own = self.holding.own
+        self.look_at_numbers()
+        self.holding.look(self.steps)
+        self.look_at_missing(self.steps)
+        self.look_at_rates()
+        if not self.steps and own.passes >= CLOSE and not own.moved() and not self.said("not finite"):
+            evidence = f"{own.passes} backward passes came to nothing: call optimizer.step() after them"
+            self.add("optimiser never steps", evidence, harm=0.95)
         if self.steps >= CLOSE and self.still:
             names = [name for name in self.names.values() if name in self.still]
             self.add(
@@ -209,6 +245,25 @@ class Watch:
                 layer=names[0],
             )
 
+    def look_at_numbers(self) -> None:
+        """Find weights and gradients that have become no numbers at a step that was not looked at."""
+        if self.said("not finite"):
+            return
+        weights = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        spoilt = [name for name, weight in weights.items() if not all_finite(weight.detach())]
+        lost = [name for name, weight in weights.items() if not all_finite(weight.grad)]
+        late = f"of {len(weights)} tensors, found at the end: at which step it began was not seen"
+        if spoilt:
+            self.add("weights are not finite", f"{len(spoilt)} {late}", harm=1.0, layer=spoilt[0])
+        # Who scales the loss leaves a step out now and then that would go along such a gradient.
+        if lost and not 0 < self.holding.own.passes < CLOSE:
+            self.add("gradient is not finite", f"{len(lost)} {late}", harm=0.95, layer=lost[0])
+
+    def forget(self) -> None:
+        """Follow nothing more."""
+        self.arrivals.forget()
+        self.holding.forget()
+
     def __deepcopy__(self, _: object) -> "Watch":
         """Return itself: who copies the model while it is watched copies no watch."""
         return self
@@ -216,11 +271,6 @@ class Watch:
     def __reduce__(self) -> tuple[type["Unwatched"], tuple[()]]:
         """Leave no trace in the file of a model that is saved while it is watched."""
         return Unwatched, ()
-
-
-def all_finite(gradient: Tensor | None) -> bool:
-    """Return whether every number of a gradient is one."""
-    return gradient is None or bool(torch.isfinite(as_numbers(gradient)).all())
 
 
 @final
@@ -256,6 +306,6 @@ def watch(
         hooks.callback(model.register_forward_hook(seen.called).remove)
         hooks.callback(optimizer.register_step_pre_hook(seen.begins).remove)
         hooks.callback(optimizer.register_step_post_hook(seen.ends).remove)
-        hooks.callback(seen.arrivals.forget)
+        hooks.callback(seen.forget)
         yield seen
         seen.ended()
