@@ -14,7 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import lr_scheduler
 
 from residua.exam import watch
-from residua.exam.watch import Watch
+from residua.exam.watching.watch import Watch
 from tests.exam.nets import batch, plain, seeded
 
 

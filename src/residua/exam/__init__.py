@@ -32,7 +32,7 @@ from residua.exam.observe import observe
 from residua.exam.probe import probe
 from residua.exam.trial import ProbeRow
 from residua.exam.verdict import Verdict
-from residua.exam.watch import Watch, watch
+from residua.exam.watching import Watch, watch
 
 __all__ = [
     "Bands",

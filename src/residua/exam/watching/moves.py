@@ -8,9 +8,9 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from residua.exam.arrivals import Arrivals
 from residua.exam.cause import Cause
-from residua.exam.rates import Rates
+from residua.exam.watching.arrivals import Arrivals
+from residua.exam.watching.rates import Rates
 from residua.look.gradients import as_numbers
 
 TINY: Final = 1e-6

@@ -12,13 +12,13 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
-from residua.exam.arrivals import Arrivals
 from residua.exam.cause import Cause
 from residua.exam.inventory import optimisation
-from residua.exam.kept import MISSES, Holding
-from residua.exam.moves import Moves, all_finite
-from residua.exam.rates import Rates
 from residua.exam.rules.optimisation import of_rates, of_settings
+from residua.exam.watching.arrivals import Arrivals
+from residua.exam.watching.kept import MISSES, Holding
+from residua.exam.watching.moves import Moves, all_finite
+from residua.exam.watching.rates import Rates
 from residua.look import answer
 from residua.look.gradients import as_numbers
 
