@@ -144,7 +144,7 @@ def test_a_rate_that_first_drives_the_loss_far_up_is_too_high() -> None:
     model = rows(layers=3)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     found = diagnose(model, samples(), optimizer=optimizer)
-    assert names(found)[0] == "learning rate too high" and found.verdict != "trains"
+    assert names(found)[0] == "learning rate too high" and found.probability < 0.7
 
 
 def test_a_rate_with_which_nothing_moves_is_too_low_and_raised() -> None:

@@ -45,6 +45,7 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
         adds_up=adds_up(loss, given, targets, value),
         crosses=crosses(loss, given, targets),
         reads_targets=reads_targets(loss, given, targets),
+        falls=falls(loss, given, targets),
         floorless=not targets.is_floating_point() and floorless(loss, given, targets),
     )
 
@@ -55,22 +56,54 @@ def crosses(loss: Loss, given: Any, targets: Tensor) -> bool:
     So PyTorch does with outputs of N × 1 and N targets, unless the loss gives them one shape first.
     """
     outputs = answer(given)
-    if outputs is None or outputs.shape == targets.shape or targets.ndim == 0:
+    if outputs is None or not spread(outputs, targets) or bool((targets == targets[:1]).all()):
         return False
-    if len(targets) < 2 or bool((targets == targets[:1]).all()):
-        return False
-    other = unlike(given)
-    value, turned = (asked(loss, other, wanted) for wanted in (targets, targets.roll(1, 0)))
+    other, order = unlike(given), torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))
+    value, turned = (asked(loss, other, wanted) for wanted in (targets, targets[order.to(targets.device)]))
     return same(value, turned) and reads_targets(loss, given, targets)
 
 
+def spread(outputs: Tensor, targets: Tensor) -> bool:
+    """Return whether PyTorch would make more of outputs and targets, held against each other, than either has.
+
+    >>> spread(torch.zeros(4, 1), torch.zeros(4)), spread(torch.zeros(4, 3), torch.zeros(4))
+    (True, False)
+    """
+    try:
+        both = math.prod(torch.broadcast_shapes(outputs.shape, targets.shape))  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return False
+    return targets.ndim > 0 and both > max(outputs.numel(), targets.numel())
+
+
 def reads_targets(loss: Loss, given: Any, targets: Tensor) -> bool:
-    """Return whether a loss depends on its targets; one that compares samples with one another may not."""
+    """Return whether a loss depends on its targets, or refuses some; one that compares samples may do neither."""
     other = unlike(given)
-    value = asked(loss, other, targets)
-    wanted = targets.roll(1, 0), torch.zeros_like(targets), torch.ones_like(targets)
-    # An answer that it does not take says nothing.
-    return not all(same(value, asked(loss, other, instead)) for instead in wanted)
+    if not same(asked(loss, other, targets), asked(loss, other, targets.roll(1, 0))):
+        return True
+    # A GPU does not forgive labels that are none.
+    here, wanted = each(other, lambda values: values.cpu()), targets.cpu()
+    instead = torch.zeros_like(wanted), torch.ones_like(wanted)
+    return not all(same(asked(loss, here, wanted), asked(loss, here, others)) for others in instead)
+
+
+def falls(loss: Loss, given: Any, targets: Tensor) -> bool | None:
+    """Return whether a loss is smaller for right answers than for those of other samples, as a reward is not.
+
+    None where it is not known what right answers are.
+    """
+    outputs = answer(given)
+    right = None if outputs is None or targets.is_complex() else as_shares(targets, outputs)
+    if right is None:
+        return None
+
+    def answered(wanted: Tensor) -> float:
+        return asked(
+            loss, each(given, lambda values: wanted if values.shape == wanted.shape else values), targets
+        )
+
+    best, worse = answered(right), answered(right.roll(1, 0))
+    return None if not math.isfinite(worse - best) or same(best, worse) else best < worse
 
 
 def unlike(given: Any) -> Any:
@@ -92,7 +125,7 @@ def same(one: float, other: float) -> bool:
     >>> same(1.0, 1.0), same(1.0, 1.1), same(math.nan, math.nan)
     (True, False, False)
     """
-    return abs(one - other) <= 1e-5 * abs(one)
+    return abs(one - other) <= 1e-6 * abs(one)
 
 
 def floorless(loss: Loss, given: Any, targets: Tensor) -> bool:
@@ -151,13 +184,15 @@ def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
         return False
 
     def answered(wanted: Tensor) -> float:
-        here = each(given, lambda values: wanted if values.shape == wanted.shape else values)
-        return asked(loss, here, targets)
+        # On the CPU: a GPU does not forgive probabilities that are none.
+        here = each(given, lambda values: (wanted if values.shape == wanted.shape else values).cpu())
+        return asked(loss, here, targets.cpu())
 
     # A loss of probabilities, which may hold them between 0 and 1 itself, is content with the shares.
     content = answered(shares)
     logits = [torch.logit(shares.double(), eps=least).to(shares.dtype) for least in LEAST_SHARES]
-    return content > CONTENT and min(map(answered, logits)) < CHEAPER * content
+    # Far below 0 it says nothing of logits: a share of overlap, say, whose sides are to be shares.
+    return content > CONTENT and -CONTENT < min(map(answered, logits)) < CHEAPER * content
 
 
 def as_shares(targets: Tensor, outputs: Tensor) -> Tensor | None:

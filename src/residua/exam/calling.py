@@ -12,7 +12,15 @@ from torch.utils import checkpoint
 from residua.errors import BadInput
 from residua.look import Loss, answer, untouched
 
-REFUSALS: Final = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
+REFUSALS: Final = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+)
 """What somebody's model or loss says when it cannot take what it is given."""
 
 
@@ -60,6 +68,8 @@ def refuse_batch(model: nn.Module, batch: tuple[object, object]) -> None:
                 f"the {name} are of type {type(part).__name__}, and the exam takes one tensor of each, samples first; "
                 "give a module that makes of one tensor what the model takes"
             )
+        if not part.ndim or not len(part):
+            raise BadInput(f"the {name} hold no samples; give some, 100 if there are, samples first")
     if any(is_lazy(parameter) for parameter in model.parameters()):
         raise BadInput(
             "the model has layers whose weights are not made yet; call it once with a batch, and ask then"

@@ -108,11 +108,12 @@ class Losses:
     Attributes:
         value: of the whole batch.
         softmax: it gives the same when all outputs of a sample grow by the same, so it applies a softmax.
-        sigmoid: it takes outputs beyond 0 to 1 and pushes them on, so it applies a sigmoid.
+        sigmoid: it costs less at the logits of the labels than at the labels, so it applies a sigmoid.
         rewards_outputs: it falls without end as the output of the right class grows: it needs log-probabilities.
         adds_up: the loss of the batch is the sum of that of its halves, so it grows with the batch.
-        crosses: it holds every output against every target, since their shapes differ.
+        crosses: it holds every output against every target, so that their order is all one to it.
         reads_targets: it depends on them; one that compares samples with one another may not.
+        falls: it is smaller for right answers than for those of other samples; None where nobody knows.
         floorless: it is one of classes and falls far below 0 as outputs grow.
     """
 
@@ -123,4 +124,5 @@ class Losses:
     adds_up: bool
     crosses: bool
     reads_targets: bool
+    falls: bool | None
     floorless: bool

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+import torch
 from torch import Tensor
 
 Keep = Callable[[Tensor], Tensor]
@@ -22,7 +23,7 @@ def logs_along(values: Tensor) -> int | None:
     """
     if values.ndim < 2 or not values.is_floating_point() or bool((values > NEAR).any()):
         return None
-    return summing(values.exp())
+    return summing(values.float().exp(), near=NEAR + 4 * torch.finfo(values.dtype).eps)
 
 
 def shares_along(values: Tensor) -> int | None:
@@ -33,16 +34,14 @@ def shares_along(values: Tensor) -> int | None:
     """
     if values.ndim < 2 or not values.is_floating_point() or bool((values < 0).any()):
         return None
-    return summing(values)
+    return summing(values.float(), near=NEAR + 4 * torch.finfo(values.dtype).eps)
 
 
-def summing(values: Tensor) -> int | None:
-    """Return the axis of classes, the second or the last, along which values add up to 1."""
+def summing(values: Tensor, *, near: float) -> int | None:
+    """Return the axis of classes, the second or the last, along which values add up to 1, as near as they can."""
     axes = dict.fromkeys((1, values.ndim - 1))
     found = (
-        axis
-        for axis in axes
-        if values.shape[axis] > 1 and bool(((values.float().sum(axis) - 1).abs() < NEAR).all())
+        axis for axis in axes if values.shape[axis] > 1 and bool(((values.sum(axis) - 1).abs() < near).all())
     )
     return next(found, None)
 

@@ -3,11 +3,13 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from residua.look import Examples
 
 SAMPLES = 64
+LEAST = 8
+"""Numbers that hardly stand in order by chance."""
 DEEP = 50
 """Weighted layers from which half as many samples do: what is read from them is a mean over the layers too."""
 
@@ -15,7 +17,7 @@ DEEP = 50
 def mixed(batch: Examples) -> Examples:
     """Return a batch whose first samples show what all of it holds, in another order if they do not.
 
-    A batch may stand in the order of its classes, and a look takes its first samples.
+    A batch may stand in the order of its classes or its numbers, and a look takes its first samples.
 
     >>> import torch
     >>> labels = torch.arange(4).repeat_interleave(64)
@@ -25,11 +27,23 @@ def mixed(batch: Examples) -> Examples:
     inputs, targets = batch
     if targets.ndim == 0 or targets.numel() != len(targets) or len(inputs) != len(targets):
         return batch
-    first, every = torch.unique(targets[: SAMPLES // 2]), torch.unique(targets)
-    if 2 * len(first) > len(every) or len(every) > SAMPLES // 2:
+    if targets.is_complex() or not ordered(targets.reshape(-1)):
         return batch
     order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0)).to(targets.device)
     return inputs[order.to(inputs.device)], targets[order]
+
+
+def ordered(targets: Tensor) -> bool:
+    """Return whether targets stand in order: equal ones side by side, or each at least as large as the one before.
+
+    >>> import torch
+    >>> ordered(torch.tensor([1, 1, 0, 0, 2, 2])), ordered(torch.tensor([1, 0, 1, 0])), ordered(torch.tensor([1, 1]))
+    (True, False, False)
+    """
+    later, earlier = targets[1:], targets[:-1]
+    runs, kinds = 1 + int((later != earlier).sum()), len(torch.unique(targets))
+    rising = bool((later >= earlier).all()) or bool((later <= earlier).all())
+    return kinds > 1 and (runs == kinds < len(targets) or (rising and len(targets) >= LEAST))
 
 
 def few(model: nn.Module, batch: Examples) -> Examples:

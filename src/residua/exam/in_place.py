@@ -18,18 +18,7 @@ from residua.look import answer, seeded, untouched
 
 MOST_TRIED: Final = 24
 """Places that are asked one by one which of them it is."""
-NAMES: Final = (
-    "relu",
-    "leaky_relu",
-    "rrelu",
-    "elu",
-    "selu",
-    "celu",
-    "tanh",
-    "sigmoid",
-    "threshold",
-    "dropout",
-)
+NAMES: Final = ("relu", "leaky_relu", "elu", "selu", "celu", "tanh", "sigmoid", "threshold")
 """Activations of which PyTorch has a form that ends in an underscore and writes over its input."""
 BESIDE: Final[Mapping[Callable[..., Any], Callable[..., Any]]] = {
     getattr(place, f"{name}_"): getattr(place, name)
@@ -41,9 +30,11 @@ BESIDE: Final[Mapping[Callable[..., Any], Callable[..., Any]]] = {
 ASKED: Final[Mapping[Callable[..., Any], inspect.Signature]] = {
     function: inspect.signature(function)
     for function in vars(F).values()
-    if inspect.isfunction(function) and "inplace" in inspect.signature(function).parameters
+    if inspect.isfunction(function)
+    and "inplace" in inspect.signature(function).parameters
+    and "training" not in inspect.signature(function).parameters
 }
-"""Functions that write over their input when they are asked to."""
+"""Functions that write over their input when they are asked to; what draws at random may draw otherwise beside it."""
 
 
 def rewritten(model: nn.Module, inputs: Tensor) -> tuple[str, ...]:

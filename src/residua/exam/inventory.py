@@ -105,7 +105,8 @@ def rate_of(group: Mapping[str, Any]) -> float:
 
     Not a number for an optimiser that knows none.
     """
-    return max(float(group.get("lr", math.nan)), float(group.get("initial_lr", 0.0)))
+    rate = group.get("lr")
+    return math.nan if rate is None else max(float(rate), float(group.get("initial_lr", 0.0)))
 
 
 def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisation:
@@ -123,5 +124,5 @@ def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisa
         momentum=max(momenta),
         weight_decay=max(float(group.get("weight_decay", 0.0)) for group in groups),
         foreign=sum(id(p) not in own for group in groups for p in group["params"]),
-        climbs=any(group.get("maximize", False) for group in groups),
+        climbs=all(group.get("maximize", False) for group in groups),
     )

@@ -7,8 +7,21 @@ from typing import final
 from residua.exam.described import Inputs, Losses, Outputs, Targets
 from residua.look import Coherence
 
-ADAPTIVE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad")
-"""Optimisers whose steps are as long for a gradient of any size."""
+ADAPTIVE = (
+    "Adam",
+    "AdamW",
+    "NAdam",
+    "RAdam",
+    "Adamax",
+    "RMSprop",
+    "Adagrad",
+    "SparseAdam",
+    "Adam8bit",
+    "AdamW8bit",
+)
+"""Optimisers whose steps are as long for a gradient of any size, and about as long as their rate says."""
+SCALED = (*ADAPTIVE, "Adadelta", "Adafactor", "Lion", "Muon", "Lamb", "LAMB")
+"""Those and others whose steps are as long for a gradient of any size."""
 USUAL_PLACES = 32**2
 """Of the largest pictures of the trainings that set the weights of the verdict."""
 
@@ -127,6 +140,7 @@ class Wiring:
         shortest: layers with weights on the shortest way from the inputs to the answer; None where none is found.
         shared: how many of the weighted layers are called more than once.
         uncalled: modules that did not run.
+        unchosen: those of them beside which, in one list, others of their kind did.
     """
 
     rewritten: tuple[str, ...]
@@ -135,6 +149,7 @@ class Wiring:
     shortest: int | None
     shared: int
     uncalled: frozenset[str]
+    unchosen: frozenset[str]
 
 
 @final

@@ -90,18 +90,22 @@ def tried(
     return tuple(one.row() for one in trials)
 
 
-def follows(model: nn.Module, batch: Examples, loss: Loss) -> bool:
-    """Return whether a copy learns from one half of a batch what holds on the other.
+def follows(model: nn.Module, batch: Examples, loss: Loss) -> bool | None:
+    """Return whether a copy learns from one half of a batch what holds on the other; None where it learns neither.
 
     The targets of other samples are worth something too where all are alike, as masks with their thing in the middle:
     what is learned from its own has to be worth `APART` times as much.
     """
-    own = held_out(model, batch, loss)
-    return own > FOLLOWS and own > APART * held_out(model, (batch[0], batch[1].roll(1, 0)), loss)
+    own, learned = held_out(model, batch, loss)
+    other, _ = held_out(model, (batch[0], batch[1].roll(1, 0)), loss)
+    known = own > FOLLOWS and own > APART * other
+    return known if known or learned >= ENOUGH else None
 
 
-def held_out(model: nn.Module, batch: Examples, loss: Loss) -> float:
+def held_out(model: nn.Module, batch: Examples, loss: Loss) -> tuple[float, float]:
     """Return the share of the loss of one half of a batch that a copy could save after steps on the other half.
+
+    And the share that it has learned of that other half.
 
     Where targets do not follow the inputs it is next to nothing, whatever has been learned by heart. Neighbours say
     less: a small thing anywhere in a picture makes none.
@@ -113,7 +117,7 @@ def held_out(model: nn.Module, batch: Examples, loss: Loss) -> float:
         copied.go(in_turn(model, own), loss, steps=affordable(model, own), enough=1.0)
         with untouched(copied.model), torch.no_grad():
             given = copied.model(other[0])
-    return Level(given, other[1], loss).could_be_saved(given)
+    return Level(given, other[1], loss).could_be_saved(given), copied.row().learned
 
 
 def in_turn(model: nn.Module, batch: Examples) -> list[Examples]:

@@ -109,7 +109,7 @@ def short(seen: Observation, steps: int) -> Iterator[Cause]:
     """Suspect a learning rate with which the weights hardly move in the whole training."""
     found = seen.optimisation
     moved = [weight for weight in seen.weights if weight.matrix and weight.trainable and weight.size]
-    if found is None or not moved or not found.lr > 0:
+    if found is None or not moved or not found.lr > 0 or found.kind not in (*ADAPTIVE, "SGD"):
         return
     longer = 1 / (1 - found.momentum) if found.kind == "SGD" and 0 <= found.momentum < 1 else 1.0
     lengths = [1.0 if found.kind in ADAPTIVE else longer * weight.gradient for weight in moved]

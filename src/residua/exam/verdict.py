@@ -152,7 +152,7 @@ def diverging(probed: Sequence[ProbeRow]) -> Iterable[Cause]:
             name="learning rate too high",
             evidence=f"at {own.lr:g} the loss first rises to {max(own.losses):.3g}, and {STEPS} steps learn "
             f"{100 * own.first_learned:.0f} % of it; at {lower.lr:g} they learn {100 * lower.first_learned:.0f} %",
-            harm=0.6,
+            harm=0.3,
         )
     elif lower is not None and own.steps > STEPS and not own.drop and lower.drop > LEARNS:
         yield Cause(

@@ -84,7 +84,8 @@ def wiring(model: nn.Module, inputs: Tensor) -> Wiring:
         sums=additions.sums,
         shortest=shortest_way(model, inputs),
         shared=sum(calls.get(name, 0) > 1 for name in weighted),
-        uncalled=frozenset(uncalled(model, calls)),
+        uncalled=frozenset(idle := set(uncalled(model, calls))),
+        unchosen=frozenset(unchosen(model, idle)),
     )
 
 
@@ -109,6 +110,17 @@ def uncalled(model: nn.Module, calls: Mapping[str, int]) -> Iterator[str]:
         # PyTorch's attention uses the weights of its layers, and does not call them.
         if not (own and calls.get(parent)) or isinstance(module, nn.ModuleList):
             yield name
+
+
+def unchosen(model: nn.Module, idle: set[str]) -> Iterator[str]:
+    """Walk the names of modules that did not run, as experts do not: others of their kind in the same list did."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList | nn.ModuleDict):
+            beside = {f"{name}.{place}".lstrip("."): kind for place, kind in module.named_children()}
+            ran = {type(kind) for place, kind in beside.items() if place not in idle}
+            for place, kind in beside.items():
+                if place in idle and type(kind) in ran:
+                    yield from (f"{place}.{inner}".rstrip(".") for inner, _ in kind.named_modules())
 
 
 def entering(additions: Additions, calls: dict[str, int], name: str) -> Callable[..., None]:

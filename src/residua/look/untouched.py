@@ -1,17 +1,22 @@
 """The promise of every instrument: after it, even after an error, the model is as it was."""
 
 import random
-from collections import deque
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 PYTORCHS: Final = frozenset(vars(nn.Module()))
 """What PyTorch keeps in every module: its parameters, buffers, parts, hooks and mode."""
+HOLDERS: Final = (list, dict, set, deque, OrderedDict, defaultdict)
+MOST: Final = 10_000
+"""Things that are followed in one of them: what holds more is a table, and no count."""
+DEEP: Final = 2
+"""How far holders within holders are followed."""
 
 
 @contextmanager
@@ -80,14 +85,13 @@ def cards_of(model: nn.Module) -> list[int]:
 
 @contextmanager
 def attributes_kept(modules: list[nn.Module]) -> Iterator[None]:
-    """Put back what modules keep in attributes of their own, and what stands in lists, dicts and sets there."""
+    """Put back what modules keep in attributes of their own, and what stands in lists, dicts and sets there.
+
+    Tensors are put back too; of what holds more than `MOST` things the insides are left alone.
+    """
     kept = [(module, own_attributes(module)) for module in modules]
-    inside = [
-        (value, value.copy())
-        for _, attributes in kept
-        for value in attributes.values()
-        if isinstance(value, list | dict | set | deque)
-    ]
+    holders = [*holding(value for _, attributes in kept for value in attributes.values())]
+    inside = [(value, value.clone() if isinstance(value, Tensor) else value.copy()) for value in holders]
     try:
         yield
     finally:
@@ -96,7 +100,7 @@ def attributes_kept(modules: list[nn.Module]) -> Iterator[None]:
                 del vars(module)[name]
             vars(module).update(attributes)
         for value, before in inside:
-            refill(value, before)
+            put_back(value, before)
 
 
 def own_attributes(module: nn.Module) -> dict[str, Any]:
@@ -104,23 +108,32 @@ def own_attributes(module: nn.Module) -> dict[str, Any]:
     return {name: value for name, value in vars(module).items() if name not in PYTORCHS}
 
 
-def refill(value: Any, before: Any) -> None:
-    """Give a list, dict or set what it held."""
-    if value == before if isinstance(value, set) else same_items(value, before):
+def holding(values: Iterable[Any], depth: int = DEEP) -> Iterator[Any]:
+    """Walk what among some values can be changed from within: small tensors, lists, dicts and sets, and theirs."""
+    for value in values:
+        if isinstance(value, Tensor):
+            if not isinstance(value, nn.Parameter) and value.is_leaf and value.numel() <= MOST:
+                yield value
+        elif type(value) in HOLDERS and len(value) <= MOST:
+            yield value
+            if depth:
+                yield from holding(value.values() if isinstance(value, dict) else value, depth - 1)
+
+
+def put_back(value: Any, before: Any) -> None:
+    """Give a tensor its numbers, or a list, dict or set what it held; things are told by which they are."""
+    if isinstance(value, Tensor):
+        if value.shape == before.shape:
+            with torch.no_grad():
+                value.copy_(before)
+        return
+    now, then = (
+        [*held.items()] if isinstance(held, dict) else [(None, x) for x in held] for held in (value, before)
+    )
+    if len(now) == len(then) and all(a[0] is b[0] and a[1] is b[1] for a, b in zip(now, then, strict=True)):
         return
     value.clear()
     (value.extend if isinstance(value, list | deque) else value.update)(before)
-
-
-def same_items(value: Any, before: Any) -> bool:
-    """Return whether two lists or dicts hold the very same things; tensors are not compared by value."""
-    one, other = (
-        (list(held.items()) if isinstance(held, dict) else [(None, item) for item in held])
-        for held in (value, before)
-    )
-    return len(one) == len(other) and all(
-        a[0] == b[0] and a[1] is b[1] for a, b in zip(one, other, strict=True)
-    )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from residua.exam.cause import Cause
 from residua.exam.features import decades, features, shortened
+from residua.exam.inventory import MANY
 from residua.exam.observation import Observation, Weight
 
 VANISHED = 6.0
@@ -101,6 +102,7 @@ def unreached(seen: Observation) -> Iterator[Cause]:
     elif lost and any(weight.reached for weight in seen.weights):
         idle = [weight for weight in lost if weight.name.rpartition(".")[0] in seen.wiring.uncalled]
         cut = [weight for weight in lost if weight not in idle]
+        experts = [weight for weight in idle if weight.name.rpartition(".")[0] in seen.wiring.unchosen]
         if cut:
             yield Cause(
                 name="detached layers",
@@ -112,9 +114,9 @@ def unreached(seen: Observation) -> Iterator[Cause]:
             yield Cause(
                 name="layers not called",
                 evidence=f"{share(idle, seen)} of the parameters are in layers that the model did not run for these "
-                "samples; if they are experts that others choose, all is well",
+                "samples" + ("; as experts that others choose, all is well" if experts == idle else ""),
                 layer=idle[0].name,
-                harm=0.0,
+                harm=0.0 if experts == idle else 0.1,
             )
 
 
@@ -162,7 +164,7 @@ def frozen(seen: Observation) -> Iterator[Cause]:
             evidence=f"{share(never, seen)} of the parameters ask for no gradient and are as they were drawn: the "
             "statistics of their norms, or the bounds of their weights, are those of the start",
             layer=never[0].name,
-            harm=0.4,
+            harm=0.3,
         )
     elif still:
         yield Cause(
@@ -179,7 +181,7 @@ def untrained(still: list[Weight], seen: Observation) -> list[Weight]:
     norms = [norm for norm in seen.norms if f"{norm.name}.weight" in frozen]
     if norms:
         return still if all(norm.fresh for norm in norms) else []
-    matrices = [weight for weight in still if weight.matrix]
+    matrices = [weight for weight in still if weight.matrix and weight.count >= MANY]
     return still if matrices and all(weight.drawn for weight in matrices) else []
 
 

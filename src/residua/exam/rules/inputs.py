@@ -33,7 +33,7 @@ def constant(seen: Observation) -> Iterator[Cause]:
             f"{inputs.least:g} and {inputs.most:g}",
             harm=0.98,
         )
-    elif inputs.alike > 0.5 and inputs.numbers:  # of words there are only so many
+    elif inputs.alike > 0.5 and inputs.numbers and seen.loss.reads_targets:  # of words there are only so many
         yield Cause(
             name="samples are alike",
             evidence=f"{100 * inputs.alike:.0f} % of the samples are copies of another one whose label is not theirs",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
-from residua.exam.observation import ADAPTIVE, Observation
+from residua.exam.observation import SCALED, Observation
 
 FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
@@ -81,7 +81,7 @@ def crossed(seen: Observation) -> Iterator[Cause]:
 
 def broken(seen: Observation) -> Iterator[Cause]:
     """Find targets that are no numbers."""
-    if not seen.targets.finite:
+    if not seen.targets.finite and seen.loss.reads_targets:
         yield Cause(
             name="targets are not finite",
             evidence="the batch holds targets that are infinite or not a number",
@@ -159,12 +159,14 @@ def unrelated(seen: Observation) -> Iterator[Cause]:
             f"{seen.inputs.shape[0]} samples)",
             harm=0.6,
         )
-    if edges is not None and seen.inputs.turned is not None:
+    if not seen.loss.reads_targets:
+        return
+    if seen.inputs.turned is not None:
         way, then = seen.inputs.turned
         yield Cause(
             name="masks out of step",
-            evidence=f"flipped {way}, the masks would lie on the edges of their pictures by {then:+.1f} deviations; as "
-            f"they are it is {edges:+.1f}",
+            evidence=f"flipped {way}, the masks would lie better on the edges of their pictures by {then:.1f} "
+            "deviations",
             harm=0.6,
         )
     elif edges is not None and edges < CHANCE and not seen.inputs.taught:
@@ -193,12 +195,12 @@ def lost(seen: Observation) -> Iterator[Cause]:
         )
     if seen.loss.adds_up:
         # A step of Adam is as long for a loss of any size.
-        scaled = seen.optimisation is None or seen.optimisation.kind not in ADAPTIVE
+        scaled = seen.optimisation is None or seen.optimisation.kind not in SCALED
         yield Cause(
             name="loss grows with the batch",
             evidence="the loss of the batch is the sum of that of its halves, so a learning rate fits one batch size "
             "only",
-            harm=0.3 if scaled else 0.0,
+            harm=0.3 if scaled else 0.05,
         )
 
 

@@ -54,8 +54,8 @@ def of_rates(found: Optimisation) -> Iterator[Cause]:
 
 
 def climbs(seen: Observation) -> Iterator[Cause]:
-    """Find an optimiser that goes up a loss; a reward, which has no floor, is meant to grow."""
-    if seen.optimisation is not None and seen.optimisation.climbs and not seen.loss.floorless:
+    """Find an optimiser that goes up a loss; a reward, which right answers make larger, is meant to grow."""
+    if seen.optimisation is not None and seen.optimisation.climbs and seen.loss.falls:
         yield Cause(
             name="optimiser climbs",
             evidence="it is set to maximize, and this loss is to become small",

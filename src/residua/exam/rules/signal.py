@@ -119,7 +119,7 @@ def carries(seen: Observation, place: int) -> bool:
     What is made of places, times or a token of classes is the same for each sample, and stands beside them.
     """
     later = [layer for layer in seen.layers[place + 1 :] if layer.spread is not None]
-    return all(forgets(layer) for layer in later)
+    return all(forgets(layer) or not layer.second_moment for layer in later)
 
 
 RULES = (dies, explodes, dead, saturates, collapses)
