@@ -107,6 +107,12 @@ FAULTS: dict[str, Callable[[], Case]] = {
         (batch()[0], F.one_hot(batch()[1]).float()),
         F.binary_cross_entropy_with_logits,
     ),
+    "sigmoid before a loss that applies a softmax": lambda: case(nn.Sequential(seeded(plain), nn.Sigmoid())),
+    "softmax before a loss that applies a sigmoid": lambda: case(
+        nn.Sequential(seeded(plain), nn.Softmax(1)),
+        (batch()[0], F.one_hot(batch()[1]).float()),
+        F.binary_cross_entropy_with_logits,
+    ),
     "loss needs logarithms of probabilities": lambda: case(
         nn.Sequential(seeded(plain), nn.Softmax(1)), loss=F.nll_loss
     ),
