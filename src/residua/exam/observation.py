@@ -20,7 +20,7 @@ ADAPTIVE = (
     "AdamW8bit",
 )
 """Optimisers whose steps are as long for a gradient of any size, and about as long as their rate says."""
-SCALED = (*ADAPTIVE, "Adadelta", "Adafactor", "Lion", "Muon", "Lamb", "LAMB")
+SCALE_FREE = (*ADAPTIVE, "Adadelta", "Adafactor", "Lion", "Muon", "Lamb", "LAMB")
 """Those and others whose steps are as long for a gradient of any size."""
 USUAL_PLACES = 32**2
 """Of the largest pictures of the trainings that set the weights of the verdict."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
-from residua.exam.observation import SCALED, Observation
+from residua.exam.observation import SCALE_FREE, Observation
 
 FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
@@ -195,12 +195,12 @@ def lost(seen: Observation) -> Iterator[Cause]:
         )
     if seen.loss.adds_up:
         # A step of Adam is as long for a loss of any size.
-        scaled = seen.optimisation is None or seen.optimisation.kind not in SCALED
+        depends = seen.optimisation is None or seen.optimisation.kind not in SCALE_FREE
         yield Cause(
             name="loss grows with the batch",
             evidence="the loss of the batch is the sum of that of its halves, so a learning rate fits one batch size "
             "only",
-            harm=0.3 if scaled else 0.05,
+            harm=0.3 if depends else 0.05,
         )
 
 
