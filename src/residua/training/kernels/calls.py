@@ -6,7 +6,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from residua.training.kernels.compiled import kernels
+from residua.training.kernels.compiled import kernels, tiles
 
 NAMES: Final = {torch.bfloat16: "bfloat16", torch.float32: "float32"}
 LANES: Final = 16
@@ -100,6 +100,28 @@ def gradients(
         *(x, y, gradient, weight, bias, *statistics, of_x, of_carried, of_weight, of_bias, *extent(x)),
     )
     return of_x, of_weight, of_bias, gradient if of_carried is None else of_carried
+
+
+def weight_gradient(gradient: Tensor, x: Tensor, size: int) -> Tensor:
+    """Return the gradient of a convolution's weights, in float32 and channels last; a product where the kernel is one pixel.
+
+    Args:
+        gradient: of the output, bfloat16 and channels last, as `x` is.
+        x: the input, of the same height and width.
+        size: of the kernel, odd; so many zeros lie around that the pixels stay as many.
+    """
+    library = tiles()
+    assert library is not None
+    (batch, carried, height, width), learned = x.shape, gradient.shape[1]
+    found = torch.empty((learned, size, size, carried), dtype=torch.float32)
+    threads = min(torch.get_num_threads(), 1 + x.numel() // SMALL)
+    sizes = (batch, height, width, carried, learned, size)
+    library.weight_gradient(
+        *(ctypes.c_void_p(each.data_ptr()) for each in (x, gradient, found)),
+        *(ctypes.c_int64(each) for each in sizes),
+        threads,
+    )
+    return found.permute(0, 3, 1, 2)
 
 
 def form(x: Tensor, *, adds: bool, relu: bool) -> str:

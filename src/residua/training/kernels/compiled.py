@@ -5,12 +5,22 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from residua.compiling import compiled
+from residua.compiling import compiled, instructions
 
-SOURCE: Final = Path(__file__).with_name("norm_relu.cpp")
+NORMS: Final = Path(__file__).with_name("norm_relu.cpp")
+WEIGHT_GRADIENT: Final = Path(__file__).with_name("weight_gradient.cpp")
 
 
 @cache
 def kernels() -> ctypes.CDLL | None:
-    """Return the compiled kernels; None where there is no compiler that can make them."""
-    return compiled(SOURCE, "-fopenmp")
+    """Return the compiled kernels for norms; None where there is no compiler that can make them."""
+    return compiled(NORMS, "-fopenmp")
+
+
+@cache
+def tiles() -> ctypes.CDLL | None:
+    """Return the compiled kernel for weights; None where processor, system or compiler have no tiles (AMX)."""
+    if "amx_bf16" not in instructions():
+        return None
+    library = compiled(WEIGHT_GRADIENT, "-fopenmp")
+    return library if library is not None and library.may_use_tiles() else None

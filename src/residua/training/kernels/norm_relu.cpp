@@ -11,7 +11,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -39,11 +44,21 @@ Vector loaded(const void* from) {
 
 inline Floats read(const float* from) { return loaded<Floats>(from); }
 
+#if defined(__AVX512BF16__)
+// Compilers make several instructions of what the processor does in one.
+inline Floats read(const bfloat16* from) {
+    return (Floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from)), 16);
+}
+
+// To nearest, ties to even; numbers below 1.2e-38 become 0.
+inline void write(bfloat16* to, Floats values) {
+    const __m256bh rounded = _mm512_cvtneps_pbh((__m512)values);
+    std::memcpy(to, &rounded, sizeof rounded);
+}
+#else
 inline Floats read(const bfloat16* from) {
     return (Floats)(__builtin_convertvector(loaded<Halves>(from), Bits) << 16);
 }
-
-inline void write(float* to, Floats values) { std::memcpy(to, &values, sizeof values); }
 
 inline void write(bfloat16* to, Floats values) {
     const Bits bits = (Bits)values;
@@ -52,64 +67,76 @@ inline void write(bfloat16* to, Floats values) {
     const Halves high = __builtin_convertvector(kept >> 16, Halves);
     std::memcpy(to, &high, sizeof high);
 }
+#endif
+
+inline void write(float* to, Floats values) { std::memcpy(to, &values, sizeof values); }
 
 // NaN is not below 0, and stays.
 inline Floats rectified(Floats values) { return values < 0.0f ? Floats{} : values; }
 
-// `WIDE` registers hold all channels of a row, if there are so few; WIDE of 0 is for more, which go through memory.
+// `WIDE` registers side by side.
 template <int WIDE, typename Of>
-auto held(Of of) {
+auto held(Of of, int64_t channel) {
     if constexpr (WIDE == 1)
-        return std::array{of(0)};
+        return std::array{of(channel)};
     else if constexpr (WIDE == 2)
-        return std::array{of(0), of(LANES)};
+        return std::array{of(channel), of(channel + LANES)};
     else
-        return std::array{of(0), of(LANES), of(2 * LANES), of(3 * LANES)};
+        return std::array{of(channel), of(channel + LANES), of(channel + 2 * LANES), of(channel + 3 * LANES)};
+}
+
+// All channels of some rows, up to four registers at a time: `of(channel, how many registers)` takes these.
+// What belongs to a channel stays in registers for all of the rows.
+template <typename Of>
+void in_strips(int64_t channels, Of of) {
+    int64_t channel = 0;
+    for (; channel + 4 * LANES <= channels; channel += 4 * LANES) of(channel, std::integral_constant<int, 4>());
+    for (; channel + 2 * LANES <= channels; channel += 2 * LANES) of(channel, std::integral_constant<int, 2>());
+    for (; channel < channels; channel += LANES) of(channel, std::integral_constant<int, 1>());
+}
+
+// Rows to take at a time: few where a row is longer than a strip, so that memory is read in nearly its order.
+inline int64_t rows_at_once(int64_t channels) {
+    return channels == LANES || channels == 2 * LANES || channels == 4 * LANES ? BLOCK : 8;
 }
 
 // Adds to two sums a channel, over some rows.
 template <int WIDE, typename Of>
-void add_up(int64_t start, int64_t stop, int64_t channels, float* sums, Of of) {
-    if constexpr (WIDE == 0) {
-        for (int64_t row = start; row < stop; row++)
-            for (int64_t channel = 0; channel < channels; channel += LANES) {
-                float *const first = sums + channel, *const second = first + channels;
-                Floats a = read(first), b = read(second);
-                of(channel)(row * channels + channel, a, b);
-                write(first, a);
-                write(second, b);
-            }
-    } else {
-        constexpr int APART = WIDE == 4 ? 1 : 2;  // sums of each, so that an addition need not wait for the one before
-        const auto add = held<WIDE>(of);
-        Floats a[APART][WIDE]{}, b[APART][WIDE]{};
-        int64_t row = start;
-        for (; row + APART <= stop; row += APART)
-            for (int apart = 0; apart < APART; apart++)
-                for (int wide = 0; wide < WIDE; wide++)
-                    add[wide]((row + apart) * channels + wide * LANES, a[apart][wide], b[apart][wide]);
-        for (int wide = 0; wide < WIDE; wide++) {
-            if (row < stop) add[wide](row * channels + wide * LANES, a[0][wide], b[0][wide]);
-            for (int apart = 0; apart < APART; apart++) {
-                float *const first = sums + wide * LANES, *const second = first + channels;
-                write(first, read(first) + a[apart][wide]);
-                write(second, read(second) + b[apart][wide]);
-            }
+void add_up(int64_t start, int64_t stop, int64_t channels, int64_t channel, float* sums, Of of) {
+    constexpr int APART = WIDE == 4 ? 1 : 2;  // sums of each, so that an addition need not wait for the one before
+    const auto add = held<WIDE>(of, channel);
+    Floats a[APART][WIDE]{}, b[APART][WIDE]{};
+    int64_t row = start;
+    for (; row + APART <= stop; row += APART)
+        for (int apart = 0; apart < APART; apart++)
+            for (int wide = 0; wide < WIDE; wide++)
+                add[wide]((row + apart) * channels + channel + wide * LANES, a[apart][wide], b[apart][wide]);
+    for (int wide = 0; wide < WIDE; wide++) {
+        if (row < stop) add[wide](row * channels + channel + wide * LANES, a[0][wide], b[0][wide]);
+        for (int apart = 0; apart < APART; apart++) {
+            float *const first = sums + channel + wide * LANES, *const second = first + channels;
+            write(first, read(first) + a[apart][wide]);
+            write(second, read(second) + b[apart][wide]);
         }
     }
 }
 
-template <int WIDE, typename Of>
-void summed_by(int64_t rows, int64_t channels, int threads, double* first, double* second, Of of) {
+// Two sums a channel over all rows: `of(channel)` returns what adds a place to both.
+template <typename Of>
+void summed(int64_t rows, int64_t channels, int threads, double* first, double* second, Of of) {
     std::vector<double> parts(2 * channels * threads, 0.0);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int part = 0; part < threads; part++) {
         double* const sums = parts.data() + 2 * channels * part;
         std::vector<float> of_block(2 * channels);
-        const int64_t stop = rows * (part + 1) / threads;
+        const int64_t stop = rows * (part + 1) / threads, few = rows_at_once(channels);
         for (int64_t start = rows * part / threads; start < stop; start += BLOCK) {
+            const int64_t end = std::min(start + BLOCK, stop);
             std::fill(of_block.begin(), of_block.end(), 0.0f);
-            add_up<WIDE>(start, std::min(start + BLOCK, stop), channels, of_block.data(), of);
+            for (int64_t row = start; row < end; row += few)
+                in_strips(channels, [=, into = of_block.data()](int64_t channel, auto wide) {
+                    add_up<wide()>(row, std::min(row + few, end), channels, channel, into, of);
+                });
             for (int64_t c = 0; c < 2 * channels; c++) sums[c] += of_block[c];
         }
     }
@@ -122,42 +149,18 @@ void summed_by(int64_t rows, int64_t channels, int threads, double* first, doubl
     }
 }
 
-template <int WIDE, typename Of>
-void everywhere_by(int64_t rows, int64_t channels, int threads, Of of) {
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int part = 0; part < threads; part++) {
-        const int64_t start = rows * part / threads, stop = rows * (part + 1) / threads;
-        if constexpr (WIDE == 0) {
-            for (int64_t row = start; row < stop; row++)
-                for (int64_t channel = 0; channel < channels; channel += LANES)
-                    of(channel)(row * channels + channel);
-        } else {
-            const auto each = held<WIDE>(of);
-            for (int64_t row = start; row < stop; row++)
-                for (int wide = 0; wide < WIDE; wide++) each[wide](row * channels + wide * LANES);
-        }
-    }
-}
-
-// Two sums a channel over all rows: `of(channel)` returns what adds a place to both.
-template <typename Of>
-void summed(int64_t rows, int64_t channels, int threads, double* first, double* second, Of of) {
-    switch (channels) {
-        case LANES: return summed_by<1>(rows, channels, threads, first, second, of);
-        case 2 * LANES: return summed_by<2>(rows, channels, threads, first, second, of);
-        case 4 * LANES: return summed_by<4>(rows, channels, threads, first, second, of);
-        default: return summed_by<0>(rows, channels, threads, first, second, of);
-    }
-}
-
 // Every place once: `of(channel)` returns what does it.
 template <typename Of>
 void everywhere(int64_t rows, int64_t channels, int threads, Of of) {
-    switch (channels) {
-        case LANES: return everywhere_by<1>(rows, channels, threads, of);
-        case 2 * LANES: return everywhere_by<2>(rows, channels, threads, of);
-        case 4 * LANES: return everywhere_by<4>(rows, channels, threads, of);
-        default: return everywhere_by<0>(rows, channels, threads, of);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int part = 0; part < threads; part++) {
+        const int64_t stop = rows * (part + 1) / threads, few = rows_at_once(channels);
+        for (int64_t start = rows * part / threads; start < stop; start += few)
+            in_strips(channels, [=](int64_t channel, auto wide) {
+                const auto each = held<wide()>(of, channel);
+                for (int64_t row = start; row < std::min(start + few, stop); row++)
+                    for (int i = 0; i < wide(); i++) each[i](row * channels + channel + i * LANES);
+            });
     }
 }
 

@@ -7,11 +7,12 @@ computes it again, in one walk.
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from residua.training.kernels.calls import applied, fits, gradients, measured
+from residua.training.kernels.convolution import convolved
+from residua.training.kernels.convolution import gradients as convolution_gradients
 
 
 def norm_relu(x: Tensor, norm: nn.BatchNorm2d, *, carried: Tensor | None = None, relu: bool = True) -> Tensor:
@@ -101,17 +102,8 @@ class NormReLUConv(torch.autograd.Function):
         statistics = measured(x, norm)
         y = applied(x, None, weight, bias, statistics, relu=True)
         context.save_for_backward(x, weight, bias, kernel, *statistics)
-        context.conv, context.offset = conv, None if offset is None else list(offset.shape)
-        with torch.autocast("cpu", enabled=False):
-            return F.conv2d(
-                y,
-                kernel.to(x.dtype),
-                None if offset is None else offset.to(x.dtype),
-                conv.stride,
-                conv.padding,
-                conv.dilation,
-                conv.groups,
-            )
+        context.conv = conv
+        return convolved(y, kernel.to(x.dtype), offset, conv)
 
     @staticmethod
     @once_differentiable
@@ -119,11 +111,9 @@ class NormReLUConv(torch.autograd.Function):
         x, weight, bias, kernel, *statistics = context.saved_tensors
         conv, before = context.conv, tuple(statistics)
         y = applied(x, None, weight, bias, before, relu=True)
-        of_y, of_kernel, of_offset = torch.ops.aten.convolution_backward(
-            gradient.contiguous(memory_format=torch.channels_last),
-            *(y, kernel.to(x.dtype), context.offset, conv.stride, conv.padding, conv.dilation),
-            *(False, [0, 0], conv.groups, [True, kernel.requires_grad, context.offset is not None]),
-        )
+        wanted = (True, kernel.requires_grad, context.needs_input_grad[4])
+        of_y, of_kernel, of_offset = convolution_gradients(gradient, y, kernel.to(x.dtype), conv, wanted)
+        assert of_y is not None
         del y
         of_x, of_weight, of_bias, _ = gradients(of_y, x, None, weight, bias, before, relu=True)
         return of_x, of_weight, of_bias, of_kernel, of_offset, None, None

@@ -6,6 +6,7 @@ from typing import final
 from torch import Tensor, nn
 
 from residua.parts import Chain, Part, Sum
+from residua.training.kernels.convolution import convolution
 from residua.training.kernels.norm_relu import norm_relu, norm_relu_conv
 
 
@@ -48,6 +49,8 @@ def first(parts: Sequence[nn.Module], x: Tensor, *, lean: bool) -> tuple[Tensor,
     """Return what the first parts give that go together, and how many they are."""
     part, *rest = parts
     relu = bool(rest) and isinstance(rest[0], nn.ReLU)
+    if type(part) is nn.Conv2d:
+        return convolution(x, part), 1
     if type(part) is nn.BatchNorm2d:
         if lean and relu and len(rest) > 1 and type(rest[1]) is nn.Conv2d:
             return norm_relu_conv(x, part, rest[1]), 3
