@@ -16,6 +16,7 @@ from torch import nn
 
 from residua.data.resampling import resampled
 from residua.optim.one_pass import SGD, AdamW
+from residua.training.kernels.convolution import fits, of_weights
 from residua.training.kernels.norm_relu import norm_relu
 from residua.training.processor import has_bfloat16, keep_memory
 
@@ -23,6 +24,7 @@ LAST: Final = torch.channels_last
 NORMS: Final = ((128, 16, 32), (128, 32, 16), (128, 64, 8), (16, 256, 32), (16, 512, 16))
 CONVOLUTIONS: Final = (
     (128, 16, 32, 16, 3),
+    (128, 64, 8, 64, 3),
     (16, 64, 32, 64, 3),
     (16, 256, 32, 64, 1),
     (16, 512, 4, 512, 3),
@@ -90,7 +92,7 @@ def pictures() -> None:
 
 
 def convolutions(dtype: torch.dtype) -> None:
-    """Print the rate of a convolution: forward, and the gradient of its weights."""
+    """Print the rate of a convolution: forward, the gradient of its weights, and that by the kernel of our own."""
     for batch, carried, side, learned, kernel in CONVOLUTIONS:
         x, weight = (
             random(*shape).to(dtype)
@@ -103,9 +105,14 @@ def convolutions(dtype: torch.dtype) -> None:
         back = milliseconds(
             lambda g=gradient, x=x, w=weight, rest=rest: torch.ops.aten.convolution_backward(g, x, w, *rest)
         )
+        conv = nn.Conv2d(carried, learned, kernel, padding=pad)
+        ours = ""
+        if fits(x, conv):
+            taken = milliseconds(lambda g=gradient, x=x, conv=conv: of_weights(g, x, conv))
+            ours = f", ours {work / taken:.0f}"
         print(
             f"convolution in {dtype}, {batch} × {carried} × {side} to {learned}, {kernel} × {kernel}: "
-            f"{work / forward:.0f} GFLOP/s, weights {work / back:.0f}"
+            f"{work / forward:.0f} GFLOP/s, weights {work / back:.0f}{ours}"
         )
 
 

@@ -103,7 +103,7 @@ def gradients(
 
 
 def weight_gradient(gradient: Tensor, x: Tensor, size: int) -> Tensor:
-    """Return the gradient of a convolution's weights, in float32 and channels last; a product where the kernel is one pixel.
+    """Return the gradient of a convolution's weights, in float32 and channels last.
 
     Args:
         gradient: of the output, bfloat16 and channels last, as `x` is.

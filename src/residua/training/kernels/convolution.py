@@ -1,8 +1,8 @@
 """Convolutions of a training step on processors with tiles (AMX), where oneDNN's take longer than they need.
 
-Its gradient of the weights takes three times as long as its forward pass, and so does a row of few pixels, which fills little of a tile.
-So the first is a kernel of our own; and kernels of one pixel, and few pixels, are products of two matrices: what each
-pixel sees, laid side by side, and the weights. Like oneDNN all multiply bfloat16 and add in float32.
+Its gradient of the weights takes two to four times as long as its forward pass, and a row of few pixels fills little of
+a tile. So the first is a kernel of our own; and kernels of one pixel, and few pixels, are products of two matrices:
+what each pixel sees, laid side by side, and the weights. Like oneDNN all multiply bfloat16 and add in float32.
 """
 
 from typing import Any, Final
@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from residua.training.kernels.calls import LANES, weight_gradient
 from residua.training.kernels.compiled import tiles
-from residua.training.kernels.seen import Window, put_back, seen
+from residua.training.kernels.seen import put_back, seen, window_of
 
 FEW: Final = 4
 """Pixels in a row that fill too little of a tile."""
@@ -88,7 +88,7 @@ def convolved(x: Tensor, kernel: Tensor, bias: Tensor | None, conv: nn.Conv2d) -
     with torch.autocast("cpu", enabled=False):
         if not (fits(x, conv) and is_product(x, conv)):
             return F.conv2d(x, kernel, offset, conv.stride, conv.padding, conv.dilation, conv.groups)
-        window = Window.of(x, conv)
+        window = window_of(x, conv)
         y = F.linear(seen(x, window), flat(kernel), offset)
     return y.view(len(x), window.height, window.width, -1).permute(0, 3, 1, 2)
 
@@ -110,7 +110,7 @@ def gradients(
     left = [*wanted]
     with torch.autocast("cpu", enabled=False):
         if fits(x, conv):
-            window = Window.of(x, conv)
+            window = window_of(x, conv)
             if wanted[0] and is_product(x, conv):
                 of_x, left[0] = put_back(rows(gradient) @ flat(kernel), x, window), False
             if wanted[1] and goes_by_tiles(x, conv):
@@ -126,7 +126,7 @@ def gradients(
 
 def is_product(x: Tensor, conv: nn.Conv2d) -> bool:
     """Return whether to compute the output, and the gradient of the input, as a product of matrices."""
-    return conv.kernel_size == (1, 1) or (Window.of(x, conv).width <= FEW and conv.weight.numel() >= MANY)
+    return conv.kernel_size == (1, 1) or (window_of(x, conv).width <= FEW and conv.weight.numel() >= MANY)
 
 
 def is_direct(x: Tensor, conv: nn.Conv2d) -> bool:
@@ -137,7 +137,7 @@ def is_direct(x: Tensor, conv: nn.Conv2d) -> bool:
 
 def goes_by_tiles(x: Tensor, conv: nn.Conv2d) -> bool:
     """Return whether the kernel of our own is to compute the gradient of the weights."""
-    window = Window.of(x, conv)
+    window = window_of(x, conv)
     pixels = len(x) * window.height * window.width
     return is_product(x, conv) or is_direct(x, conv) or pixels <= CHEAP
 
@@ -146,7 +146,7 @@ def of_weights(gradient: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
     """Return the gradient of the weights in float32, by the kernel of our own."""
     if is_direct(x, conv) and not is_product(x, conv):
         return weight_gradient(gradient, x, conv.kernel_size[0])
-    window = Window.of(x, conv)
+    window = window_of(x, conv)
     flat_gradient = weight_gradient(as_picture(rows(gradient)), as_picture(seen(x, window)), 1)
     return flat_gradient.view(conv.out_channels, window.size, window.size, -1).permute(0, 3, 1, 2)
 

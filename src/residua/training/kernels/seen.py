@@ -1,7 +1,7 @@
 """What each pixel of a convolution's output sees of its input, laid side by side, and the way back."""
 
 from dataclasses import dataclass
-from typing import Self, final
+from typing import final
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """What a square kernel sees of a picture.
 
@@ -27,16 +27,16 @@ class Window:
     height: int
     width: int
 
-    @classmethod
-    def of(cls, x: Tensor, conv: nn.Conv2d) -> Self:
-        """Return the windows of a square convolution on a batch.
 
-        >>> Window.of(torch.zeros(1, 3, 8, 6), nn.Conv2d(3, 4, 3, stride=2, padding=1))
-        Window(size=3, stride=2, padding=1, height=4, width=3)
-        """
-        (size, _), (stride, _), padding = conv.kernel_size, conv.stride, int(conv.padding[0])
-        height, width = ((side + 2 * padding - size) // stride + 1 for side in x.shape[2:])
-        return cls(size, stride, padding, height, width)
+def window_of(x: Tensor, conv: nn.Conv2d) -> Window:
+    """Return what a square convolution sees of a batch.
+
+    >>> window_of(torch.zeros(1, 3, 8, 6), nn.Conv2d(3, 4, 3, stride=2, padding=1))
+    Window(size=3, stride=2, padding=1, height=4, width=3)
+    """
+    (size, _), (stride, _), padding = conv.kernel_size, conv.stride, int(conv.padding[0])
+    height, width = ((side + 2 * padding - size) // stride + 1 for side in x.shape[2:])
+    return Window(size=size, stride=stride, padding=padding, height=height, width=width)
 
 
 def seen(x: Tensor, window: Window) -> Tensor:

@@ -255,6 +255,7 @@ extern "C" void weight_gradient(const bfloat16* x, const bfloat16* of_y, float* 
     const Shape shape{images, height, width, carried, learned, kernel};
     const int64_t numbers = learned * shape.taps() * carried;
     const int64_t blocks = (shape.places() + DEEP - 1) / DEEP;
+    threads = std::min<int64_t>(threads, blocks);  // each has something to write
     std::vector<float> others(numbers * (threads - 1));
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int part = 0; part < threads; part++)
