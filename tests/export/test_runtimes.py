@@ -91,6 +91,28 @@ def test_a_lower_precision_is_smaller_and_near(form: Form, precision: Precision,
     assert load(tmp_path / NAMES[form], CPU).card.precision == precision
 
 
+@pytest.mark.parametrize("network", ["resnet8_cifar", "densenet40_k12"])
+def test_in_int8_nothing_is_rounded_more_often_than_it_is_read(network: str, tmp_path: Path) -> None:
+    """What a convolution or a sum gives is rounded once, as its ReLU leaves it, and what is concatenated as it is."""
+    onnx = pytest.importorskip("onnx")
+    exported(
+        make_model(network, size=16),
+        Wanted(form="onnx", precision="int8", tolerance=100),
+        tmp_path / "net.onnx",
+    )
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    gives = {name: node.op_type for node in graph.node for name in node.output}
+    rounded = {
+        gives[node.input[0]]
+        for node in graph.node
+        if node.op_type == "QuantizeLinear" and node.input[0] in gives
+    }
+    relus = [gives[node.input[0]] for node in graph.node if node.op_type == "Relu"]
+    assert "Conv" in rounded
+    assert "Concat" not in rounded
+    assert "DequantizeLinear" not in relus
+
+
 @pytest.mark.parametrize("form", ["onnx", "openvino", "pt2"])
 def test_a_program_with_the_preprocessing_inside_takes_pictures(form: Form, tmp_path: Path) -> None:
     model = make_model("resnet8_cifar", size=16)

@@ -133,8 +133,10 @@ def forget_the_maker(model: Any) -> None:
 def quantise(path: Path, batches: Iterable[Tensor]) -> None:
     """Make an ONNX file int8, in place: weights for each channel, activations by their range over some pictures.
 
-    Convolutions and matrix products are quantised, and what stands between them; the format is QDQ, which ONNX Runtime
-    and OpenVINO both read.
+    Convolutions, matrix products and sums are quantised; the format is QDQ, which ONNX Runtime and OpenVINO both read.
+    A ReLU goes into the range of what is rounded before it, where negative numbers have no place; left as it is, it
+    would be computed in float32, and what it gives be rounded once more. What is concatenated keeps the scales that it
+    has: another one for all of it would be one more rounding too.
 
     Args:
         path: of the file; its metadata are kept.
@@ -167,7 +169,7 @@ def quantise(path: Path, batches: Iterable[Tensor]) -> None:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            op_types_to_quantize=["Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "MaxPool", "Concat"],
+            op_types_to_quantize=["Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "MaxPool", "Relu"],
         )
     finally:
         prepared.unlink(missing_ok=True)
