@@ -29,7 +29,7 @@ def compiled(source: Path, *options: str) -> ctypes.CDLL | None:
     It is compiled at the first call on a machine, in some seconds, and kept in the user's cache folder.
 
     Args:
-        source: one file of C++ that needs no header but the standard ones.
+        source: one file of C++ that needs no header but the standard ones and those beside it.
         options: of the compiler, beside those that every source gets.
     """
     compiler = next((path for name in compilers() if (path := shutil.which(name))), None)
@@ -57,10 +57,11 @@ def folder() -> Path:
 
 
 def fingerprint(compiler: str, source: Path, options: tuple[str, ...]) -> str:
-    """Return what a compiled library depends on, as a short name: source, options, compiler and processor."""
+    """Return what a compiled library depends on, as a short name: sources, options, compiler and processor."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     machine = " ".join((processor(), *sorted(instructions())))
-    parts = (source.read_bytes(), " ".join((*OPTIONS, *options)).encode(), version, machine.encode())
+    sources = [path.read_bytes() for path in (source, *sorted(source.parent.glob("*.h")))]
+    parts = (*sources, " ".join((*OPTIONS, *options)).encode(), version, machine.encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

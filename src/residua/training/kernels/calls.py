@@ -6,7 +6,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from residua.training.kernels.compiled import kernels, tiles
+from residua.training.kernels.compiled import kernels, pools, tiles
 
 NAMES: Final = {torch.bfloat16: "bfloat16", torch.float32: "float32"}
 LANES: Final = 16
@@ -102,6 +102,34 @@ def gradients(
     return of_x, of_weight, of_bias, gradient if of_carried is None else of_carried
 
 
+def pooled(x: Tensor) -> Tensor:
+    """Return the largest of each two by two pixels."""
+    batch, channels, height, width = x.shape
+    y = torch.empty_like(x[:, :, : height // 2, : width // 2], memory_format=torch.channels_last)
+    pool("pool", x, y, sizes=(batch, height, width, channels))
+    return y
+
+
+def pooled_gradient(gradient: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient of what `pooled` took: it goes where the largest was."""
+    gradient = gradient.to(x.dtype).contiguous(memory_format=torch.channels_last)
+    batch, channels, height, width = x.shape
+    of_x = torch.empty_like(x)
+    pool("pool_backward", x, gradient, of_x, sizes=(batch, height, width, channels))
+    return of_x
+
+
+def pool(name: str, *tensors: Tensor, sizes: tuple[int, ...]) -> None:
+    """Call a kernel of pooling."""
+    library, x = pools(), tensors[0]
+    assert library is not None
+    library[f"{name}_{NAMES[x.dtype]}"](
+        *(ctypes.c_void_p(each.data_ptr()) for each in tensors),
+        *(ctypes.c_int64(each) for each in sizes),
+        threads_for(x),
+    )
+
+
 def weight_gradient(gradient: Tensor, x: Tensor, size: int) -> Tensor:
     """Return the gradient of a convolution's weights, in float32 and channels last.
 
@@ -114,12 +142,11 @@ def weight_gradient(gradient: Tensor, x: Tensor, size: int) -> Tensor:
     assert library is not None
     (batch, carried, height, width), learned = x.shape, gradient.shape[1]
     found = torch.empty((learned, size, size, carried), dtype=torch.float32)
-    threads = min(torch.get_num_threads(), 1 + x.numel() // SMALL)
     sizes = (batch, height, width, carried, learned, size)
     library.weight_gradient(
         *(ctypes.c_void_p(each.data_ptr()) for each in (x, gradient, found)),
         *(ctypes.c_int64(each) for each in sizes),
-        threads,
+        threads_for(x),
     )
     return found.permute(0, 3, 1, 2)
 
@@ -136,8 +163,12 @@ def form(x: Tensor, *, adds: bool, relu: bool) -> str:
 def extent(x: Tensor) -> tuple[ctypes.c_int64, ctypes.c_int64, int]:
     """Return rows, channels, and how many threads they are worth."""
     channels = x.shape[1]
-    threads = min(torch.get_num_threads(), 1 + x.numel() // SMALL)
-    return ctypes.c_int64(x.numel() // channels), ctypes.c_int64(channels), threads
+    return ctypes.c_int64(x.numel() // channels), ctypes.c_int64(channels), threads_for(x)
+
+
+def threads_for(x: Tensor) -> int:
+    """Return how many threads a batch is worth."""
+    return min(torch.get_num_threads(), 1 + x.numel() // SMALL)
 
 
 def call(name: str, *arguments: Any) -> None:

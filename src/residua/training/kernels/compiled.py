@@ -8,6 +8,7 @@ from typing import Final
 from residua.compiling import compiled, instructions
 
 NORMS: Final = Path(__file__).with_name("norm_relu.cpp")
+POOLS: Final = Path(__file__).with_name("max_pool.cpp")
 WEIGHT_GRADIENT: Final = Path(__file__).with_name("weight_gradient.cpp")
 
 
@@ -15,6 +16,12 @@ WEIGHT_GRADIENT: Final = Path(__file__).with_name("weight_gradient.cpp")
 def kernels() -> ctypes.CDLL | None:
     """Return the compiled kernels for norms; None where there is no compiler that can make them."""
     return compiled(NORMS, "-fopenmp")
+
+
+@cache
+def pools() -> ctypes.CDLL | None:
+    """Return the compiled kernels for pooling; None where there is no compiler that can make them."""
+    return compiled(POOLS, "-fopenmp")
 
 
 @cache

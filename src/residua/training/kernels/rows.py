@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from residua.parts import Chain, Part, Sum
 from residua.training.kernels.convolution import convolution
+from residua.training.kernels.max_pool import max_pool
 from residua.training.kernels.norm_relu import norm_relu, norm_relu_conv
 
 
@@ -51,6 +52,8 @@ def first(parts: Sequence[nn.Module], x: Tensor, *, lean: bool) -> tuple[Tensor,
     relu = bool(rest) and isinstance(rest[0], nn.ReLU)
     if type(part) is nn.Conv2d:
         return convolution(x, part), 1
+    if type(part) is nn.MaxPool2d:
+        return max_pool(x, part), 1
     if type(part) is nn.BatchNorm2d:
         if lean and relu and len(rest) > 1 and type(rest[1]) is nn.Conv2d:
             return norm_relu_conv(x, part, rest[1]), 3
