@@ -81,14 +81,16 @@ def memory(folder: str = "") -> str:
     return "\n".join([*lines, "", machine(found)])
 
 
-def summary() -> str:
+def summary(folder: str = "") -> str:
     """Return a row for each thing that was compared: against a peer as it comes, and against the fastest there is."""
     lines = ["| on one core | a peer as it comes | the fastest peer |", "|---|---|---|"]
     for name in ("training", "inference", "loading"):
-        for title, (_, *peers) in read(name)["tables"].items():
+        if not (RESULTS / f"{folder}{name}.json").exists():
+            continue
+        for title, (_, *peers) in read(f"{folder}{name}")["tables"].items():
             usual, fastest = peers[0]["times_ours"], min(peer["times_ours"] for peer in peers)
             lines.append(f"| {in_words(title)} | {usual:.2f} | {fastest:.2f} |")
-    return "\n".join([*lines, "", machine(read("training"))])
+    return "\n".join([*lines, "", machine(read(f"{folder}training"))])
 
 
 def in_words(title: str) -> str:
@@ -116,6 +118,10 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "loading": lambda: comparisons("loading"),
     "avx2/training": lambda: comparisons("training", "avx2/"),
     "avx2/loading": lambda: comparisons("loading", "avx2/"),
+    "amx/summary": lambda: summary("amx/"),
+    "amx/training": lambda: comparisons("training", "amx/"),
+    "amx/inference": lambda: comparisons("inference", "amx/"),
+    "amx/limits": lambda: limits("amx/limits"),
     "zen4/training": lambda: comparisons("training", "zen4/"),
     "zen4/inference": lambda: comparisons("inference", "zen4/"),
     "zen4/limits": lambda: limits("zen4/limits"),
