@@ -16,7 +16,7 @@ from torch import nn
 
 from residua.data.resampling import resampled
 from residua.optim.one_pass import SGD, AdamW
-from residua.training.kernels.convolution import fits, of_weights
+from residua.training.kernels.convolution import of_weights, plan_of
 from residua.training.kernels.norm_relu import norm_relu
 from residua.training.processor import has_bfloat16, keep_memory
 
@@ -107,8 +107,8 @@ def convolutions(dtype: torch.dtype) -> None:
         )
         conv = nn.Conv2d(carried, learned, kernel, padding=pad)
         ours = ""
-        if fits(x, conv):
-            taken = milliseconds(lambda g=gradient, x=x, conv=conv: of_weights(g, x, conv))
+        if (plan := plan_of(x, conv)) is not None:
+            taken = milliseconds(lambda g=gradient, x=x, plan=plan: of_weights(g, x, plan))
             ours = f", ours {work / taken:.0f}"
         print(
             f"convolution in {dtype}, {batch} × {carried} × {side} to {learned}, {kernel} × {kernel}: "

@@ -92,7 +92,7 @@ def test_a_lower_precision_is_smaller_and_near(form: Form, precision: Precision,
 
 
 @pytest.mark.parametrize("network", ["resnet8_cifar", "densenet40_k12"])
-def test_in_int8_nothing_is_rounded_more_often_than_it_is_read(network: str, tmp_path: Path) -> None:
+def test_in_int8_a_relu_is_not_between_two_roundings(network: str, tmp_path: Path) -> None:
     """What a convolution or a sum gives is rounded once, as its ReLU leaves it, and what is concatenated as it is."""
     onnx = pytest.importorskip("onnx")
     exported(

@@ -133,10 +133,10 @@ def forget_the_maker(model: Any) -> None:
 def quantise(path: Path, batches: Iterable[Tensor]) -> None:
     """Make an ONNX file int8, in place: weights for each channel, activations by their range over some pictures.
 
-    Convolutions, matrix products and sums are quantised; the format is QDQ, which ONNX Runtime and OpenVINO both read.
-    A ReLU goes into the range of what is rounded before it, where negative numbers have no place; left as it is, it
-    would be computed in float32, and what it gives be rounded once more. What is concatenated keeps the scales that it
-    has: another one for all of it would be one more rounding too.
+    Convolutions, matrix products, sums and poolings are quantised; the format is QDQ, which ONNX Runtime and OpenVINO
+    both read. A ReLU goes into the range of what is rounded before it, unless something else reads that too: left as it
+    is, it would be computed in float32, and what it gives be rounded once more. What is concatenated is rounded as a
+    whole only where a convolution reads it.
 
     Args:
         path: of the file; its metadata are kept.

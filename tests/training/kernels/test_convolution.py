@@ -9,7 +9,7 @@ from residua.nets.build import build
 from residua.training.kernels import together
 from residua.training.kernels.calls import weight_gradient
 from residua.training.kernels.compiled import tiles
-from residua.training.kernels.convolution import convolution, fits, goes_by_tiles, is_direct, is_product
+from residua.training.kernels.convolution import Plan, convolution, plan_of
 from residua.training.kernels.seen import put_back, seen, window_of
 
 needs_tiles = pytest.mark.skipif(
@@ -39,6 +39,10 @@ CASES = {
     "strided, few pixels": ((2, 32, 15, 12), nn.Conv2d(32, 16, 3, stride=2, padding=1)),
     "strided, many pixels": ((5, 16, 40, 40), nn.Conv2d(16, 16, 3, stride=2, padding=1, bias=False)),
     "fewer pixels than threads": ((1, 4096, 4, 4), nn.Conv2d(4096, 16, 1, bias=False)),
+    "strided to one row": ((4, 64, 1, 32), nn.Conv2d(64, 32, 1, stride=2, bias=False)),
+    "strided to one pixel": ((8, 64, 2, 2), nn.Conv2d(64, 32, 1, stride=2)),
+    "windows that overlap in one column": ((1, 16, 9, 3), nn.Conv2d(16, 16, 3)),
+    "a kernel larger than the picture": ((3, 16, 1, 5), nn.Conv2d(16, 32, 5, padding=2)),
     "no border": ((2, 16, 9, 9), nn.Conv2d(16, 16, 3)),
 }
 
@@ -69,13 +73,38 @@ def test_values_and_gradients_are_those_of_float64(name: str) -> None:
 
 @needs_tiles
 def test_the_cases_take_every_way() -> None:
-    ways = set()
-    for shape, conv in CASES.values():
-        x = features(*shape)
-        assert fits(x, conv)
-        ways.add((is_product(x, conv), is_direct(x, conv), goes_by_tiles(x, conv)))
-    assert {(True, True, True), (True, False, True), (False, True, True), (False, False, True)} < ways
-    assert (False, False, False) in ways
+    plans = [plan_of(features(*shape), conv) for shape, conv in CASES.values()]
+    ways = {(plan.product, plan.direct, plan.tiles) for plan in plans if isinstance(plan, Plan)}
+    by_product, as_they_lie, laid_side_by_side = (
+        (True, False, True),
+        (False, True, True),
+        (False, False, True),
+    )
+    assert ways == {by_product, as_they_lie, laid_side_by_side, (False, False, False)}
+
+
+@needs_tiles
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_batch_of_nothing_passes(size: int) -> None:
+    conv, x = nn.Conv2d(16, 32, size, padding=size // 2), features(2, 16, 4, 4)[:0].requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        y = convolution(x, conv)
+    y.sum().backward()
+    assert y.shape == (0, 32, 4, 4)
+
+
+@needs_tiles
+def test_a_tall_picture_is_not_laid_side_by_side() -> None:
+    plan = plan_of(features(1, 256, 64, 4), nn.Conv2d(256, 256, 3, padding=1))
+    assert plan is not None
+    assert not plan.product
+
+
+@needs_tiles
+def test_autocast_to_another_type_is_heeded() -> None:
+    conv, x = nn.Conv2d(16, 32, 3), features(1, 16, 4, 4)
+    with torch.autocast("cpu", torch.float16):
+        assert convolution(x, conv).dtype == conv(x).dtype
 
 
 @needs_tiles
@@ -111,11 +140,12 @@ def test_products_of_pytorch_in_between_change_nothing() -> None:
 
 
 @needs_tiles
+@pytest.mark.parametrize("side", [32, 64])
 @pytest.mark.parametrize("name", ["resnet8_cifar", "resnet50", "densenet121", "unet_resnet18", "resnetv2_18"])
-def test_a_network_learns_as_near_to_float32_as_with_pytorch(name: str) -> None:
+def test_a_network_learns_as_near_to_float32_as_with_pytorch(name: str, side: int) -> None:
     torch.manual_seed(0)
     network = build(name, classes=10).to(memory_format=torch.channels_last)
-    images = torch.randn(4, 3, 64, 64).to(memory_format=torch.channels_last)
+    images = torch.randn(8, 3, side, side).to(memory_format=torch.channels_last)
 
     def gradients(run: object, *, amp: bool) -> Tensor:
         assert callable(run)
@@ -150,6 +180,6 @@ def test_what_is_seen_is_what_pytorch_unfolds_and_folds(size: int, stride: int, 
 
 def test_what_does_not_fit_is_left_to_the_layer() -> None:
     conv = nn.Conv2d(16, 16, 3, padding=1, groups=2)
-    assert not fits(features(1, 16, 4, 4), conv)
+    assert plan_of(features(1, 16, 4, 4), conv) is None
     x = torch.randn(1, 16, 4, 4)
     assert torch.equal(convolution(x, conv), conv(x))

@@ -37,7 +37,12 @@ def test_values_and_gradients_are_those_of_pytorch(shape: tuple[int, ...], dtype
 def test_what_is_not_a_number_is_not_hidden() -> None:
     x = pictures(1, 16, 2, 2, dtype=torch.float32)
     x[0, 3, 0, 1] = float("nan")
-    assert max_pool(x, nn.MaxPool2d(2)).isnan().nonzero().tolist() == [[0, 3, 0, 0]]
+    x.requires_grad_()
+    y = max_pool(x, nn.MaxPool2d(2))
+    y.sum().backward()
+    assert y.isnan().nonzero().tolist() == [[0, 3, 0, 0]]
+    assert x.grad is not None
+    assert x.grad[0, 3].tolist() == [[0, 1], [0, 0]]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from residua.nets.build import build
 from residua.training.kernels import edits, kernels, together
@@ -57,3 +58,20 @@ def test_in_evaluation_it_is_the_network_itself() -> None:
 def test_rows_within_a_sum_are_found_by_the_name_of_the_sum() -> None:
     network = build("resnet18")
     assert {"stem", "stage1.0", "stage1.0.sum", "stage2.0.sum.shortcut"} <= edits(network, lean=False).keys()
+
+
+@pytest.mark.parametrize("memory", ["plain", "lean"])
+def test_what_hangs_on_a_layer_is_called(memory: str) -> None:
+    """Pruning masks a weight before each call of its layer."""
+    network = build("resnet8_cifar")
+    layers = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.BatchNorm2d)]
+    prune.l1_unstructured(layers[2], "weight", 0.5)
+    network.to(memory_format=torch.channels_last)
+    called: list[nn.Module] = []
+    for layer in layers:
+        layer.register_forward_hook(lambda part, *_: called.append(part))
+    for _ in range(2):
+        run = thrifty(network, memory, kernels=True)
+        with torch.autocast("cpu", torch.bfloat16):
+            run(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert {id(part) for part in called} >= {id(layer) for layer in layers}

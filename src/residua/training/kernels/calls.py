@@ -140,6 +140,8 @@ def weight_gradient(gradient: Tensor, x: Tensor, size: int) -> Tensor:
     """
     library = tiles()
     assert library is not None
+    # Its memory is read by the address: rows of channels one behind another.
+    assert all(each.is_contiguous(memory_format=torch.channels_last) for each in (gradient, x))
     (batch, carried, height, width), learned = x.shape, gradient.shape[1]
     found = torch.empty((learned, size, size, carried), dtype=torch.float32)
     sizes = (batch, height, width, carried, learned, size)

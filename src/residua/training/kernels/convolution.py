@@ -2,10 +2,11 @@
 
 Its gradient of the weights takes two to four times as long as its forward pass, and a row of few pixels fills little of
 a tile. So the first is a kernel of our own; and kernels of one pixel, and few pixels, are products of two matrices:
-what each pixel sees, laid side by side, and the weights. Like oneDNN all multiply bfloat16 and add in float32.
+what each pixel sees, laid side by side, and the weights.
 """
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, final
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +15,10 @@ from torch.autograd.function import once_differentiable
 
 from residua.training.kernels.calls import LANES, weight_gradient
 from residua.training.kernels.compiled import tiles
-from residua.training.kernels.seen import put_back, seen, window_of
+from residua.training.kernels.seen import Window, put_back, seen, window_of
 
 FEW: Final = 4
-"""Pixels in a row that fill too little of a tile."""
+"""Pixels in a row, and rows, that fill too little of a tile."""
 MANY: Final = 2**19
 """Weights that take longer to arrange for each product than it takes to lay side by side what few pixels see."""
 CHEAP: Final = 1024
@@ -25,6 +26,24 @@ CHEAP: Final = 1024
 
 Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 """Of the input, of the weights, and of what is added; None where it is not wanted."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a convolution of one shape is computed where oneDNN is not left to do it.
+
+    Attributes:
+        window: what the kernel sees.
+        product: the output, and the gradient of the input, are products of matrices.
+        direct: our kernel takes the pixels as they lie, not laid side by side.
+        tiles: our kernel computes the gradient of the weights.
+    """
+
+    window: Window
+    product: bool
+    direct: bool
+    tiles: bool
 
 
 def convolution(x: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -37,25 +56,27 @@ def convolution(x: Tensor, conv: nn.Conv2d) -> Tensor:
     >>> convolution(torch.zeros(2, 16, 4, 4), nn.Conv2d(16, 8, 3)).shape
     torch.Size([2, 8, 2, 2])
     """
-    if not (torch.is_autocast_enabled("cpu") and conv.weight.dtype == torch.float32 and fits(x, conv)):
+    casts = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    plan = plan_of(x, conv) if casts and conv.weight.dtype == torch.float32 else None
+    if plan is None:
         answer: Tensor = conv(x)
         return answer
-    answer = Convolution.apply(x, conv.weight, conv.bias, conv)  # type: ignore[no-untyped-call]
+    answer = Convolution.apply(x, conv.weight, conv.bias, conv, plan)  # type: ignore[no-untyped-call]
     return answer
 
 
-def fits(x: Tensor, conv: nn.Conv2d) -> bool:
-    """Return whether it can be done here: bfloat16, channels last, a plain square kernel, on a CPU with tiles.
+def plan_of(x: Tensor, conv: nn.Conv2d) -> Plan | None:
+    """Return how to compute it; None for anything but bfloat16, channels last, a plain square kernel, a CPU with tiles.
 
-    >>> fits(torch.zeros(2, 3, 4, 4), nn.Conv2d(3, 16, 3))  # 3 channels are no multiple of 16
-    False
+    >>> plan_of(torch.zeros(2, 3, 4, 4), nn.Conv2d(3, 16, 3))  # 3 channels are no multiple of 16
     """
     plain = conv.groups == 1 and conv.dilation == (1, 1) and conv.padding_mode == "zeros"
     square = len({*conv.kernel_size}) == len({*conv.stride}) == len({*conv.padding}) == 1
-    return (
+    fits = (
         x.dtype == torch.bfloat16
         and x.device.type == "cpu"
         and x.ndim == 4
+        and x.numel() > 0
         and x.is_contiguous(memory_format=torch.channels_last)
         and conv.in_channels % LANES == conv.out_channels % LANES == 0
         and plain
@@ -63,58 +84,76 @@ def fits(x: Tensor, conv: nn.Conv2d) -> bool:
         and not isinstance(conv.padding, str)
         and tiles() is not None
     )
+    if not fits:
+        return None
+    window = window_of(x, conv)
+    (size, _), side = conv.kernel_size, min(x.shape[2:])
+    few = max(window.height, window.width) <= FEW and conv.weight.numel() >= MANY
+    product = size == 1 or few
+    # With as many rows of zeros between pictures as there are rows, half of the work would be for nothing.
+    direct = not product and window.stride == 1 and size == 2 * window.padding + 1 and window.padding < side
+    laid = product or len(x) * window.height * window.width <= CHEAP
+    return Plan(window=window, product=product, direct=direct, tiles=direct or laid)
 
 
 class Convolution(torch.autograd.Function):
     """A convolution and its gradient."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor, weight: Tensor, bias: Tensor | None, conv: nn.Conv2d) -> Tensor:
+    def forward(
+        context: Any, x: Tensor, weight: Tensor, bias: Tensor | None, conv: nn.Conv2d, plan: Plan
+    ) -> Tensor:
         kernel = weight.to(x.dtype)
         context.save_for_backward(x, kernel)
-        context.conv = conv
-        return convolved(x, kernel, bias, conv)
+        context.conv, context.plan = conv, plan
+        return convolved(x, kernel, bias, conv, plan)
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, kernel = context.saved_tensors
-        return *gradients(gradient, x, kernel, context.conv, context.needs_input_grad[:3]), None
+        wanted = context.needs_input_grad[:3]
+        of_each = convolution_gradients(gradient, x, kernel, context.conv, context.plan, wanted=wanted)
+        return *of_each, None, None
 
 
-def convolved(x: Tensor, kernel: Tensor, bias: Tensor | None, conv: nn.Conv2d) -> Tensor:
+def convolved(x: Tensor, kernel: Tensor, bias: Tensor | None, conv: nn.Conv2d, plan: Plan | None) -> Tensor:
     """Return the convolution of a batch with weights of its type."""
     offset = None if bias is None else bias.to(x.dtype)
     with torch.autocast("cpu", enabled=False):
-        if not (fits(x, conv) and is_product(x, conv)):
+        if plan is None or not plan.product:
             return F.conv2d(x, kernel, offset, conv.stride, conv.padding, conv.dilation, conv.groups)
-        window = window_of(x, conv)
-        y = F.linear(seen(x, window), flat(kernel), offset)
-    return y.view(len(x), window.height, window.width, -1).permute(0, 3, 1, 2)
+        y = F.linear(seen(x, plan.window), flat(kernel), offset)
+    return y.view(len(x), plan.window.height, plan.window.width, len(kernel)).permute(0, 3, 1, 2)
 
 
-def gradients(
-    gradient: Tensor, x: Tensor, kernel: Tensor, conv: nn.Conv2d, wanted: tuple[bool, bool, bool]
+def convolution_gradients(
+    gradient: Tensor,
+    x: Tensor,
+    kernel: Tensor,
+    conv: nn.Conv2d,
+    plan: Plan | None,
+    *,
+    wanted: tuple[bool, bool, bool],
 ) -> Gradients:
-    """Return the gradients of a convolution, those of weights and of what is added in float32 or in the type of `x`.
+    """Return the gradients of a convolution; that of the weights in float32 where our kernel computes it.
 
     Args:
         gradient: of the output.
         x: the input.
         kernel: the weights, in the type of the input.
         conv: whose stride and padding hold.
+        plan: how it is computed; None leaves it to PyTorch.
         wanted: the gradient of the input, the weights, what is added.
     """
     gradient = gradient.to(x.dtype).contiguous(memory_format=torch.channels_last)
     of_x = of_kernel = None
     left = [*wanted]
     with torch.autocast("cpu", enabled=False):
-        if fits(x, conv):
-            window = window_of(x, conv)
-            if wanted[0] and is_product(x, conv):
-                of_x, left[0] = put_back(rows(gradient) @ flat(kernel), x, window), False
-            if wanted[1] and goes_by_tiles(x, conv):
-                of_kernel, left[1] = of_weights(gradient, x, conv), False
+        if plan is not None and plan.product and wanted[0]:
+            of_x, left[0] = put_back(pixels_of(gradient) @ flat(kernel), x, plan.window), False
+        if plan is not None and plan.tiles and wanted[1]:
+            of_kernel, left[1] = of_weights(gradient, x, plan), False
         rest: Gradients = (None, None, None)
         if any(left):
             rest = torch.ops.aten.convolution_backward(
@@ -124,41 +163,23 @@ def gradients(
     return (of_x if rest[0] is None else rest[0], of_kernel if rest[1] is None else rest[1], rest[2])
 
 
-def is_product(x: Tensor, conv: nn.Conv2d) -> bool:
-    """Return whether to compute the output, and the gradient of the input, as a product of matrices."""
-    return conv.kernel_size == (1, 1) or (window_of(x, conv).width <= FEW and conv.weight.numel() >= MANY)
-
-
-def is_direct(x: Tensor, conv: nn.Conv2d) -> bool:
-    """Return whether the kernel of our own takes the pixels as they lie."""
-    size = conv.kernel_size[0]
-    return conv.stride == (1, 1) and size % 2 == 1 and conv.padding == (size // 2,) * 2
-
-
-def goes_by_tiles(x: Tensor, conv: nn.Conv2d) -> bool:
-    """Return whether the kernel of our own is to compute the gradient of the weights."""
-    window = window_of(x, conv)
-    pixels = len(x) * window.height * window.width
-    return is_product(x, conv) or is_direct(x, conv) or pixels <= CHEAP
-
-
-def of_weights(gradient: Tensor, x: Tensor, conv: nn.Conv2d) -> Tensor:
+def of_weights(gradient: Tensor, x: Tensor, plan: Plan) -> Tensor:
     """Return the gradient of the weights in float32, by the kernel of our own."""
-    if is_direct(x, conv) and not is_product(x, conv):
-        return weight_gradient(gradient, x, conv.kernel_size[0])
-    window = window_of(x, conv)
-    flat_gradient = weight_gradient(as_picture(rows(gradient)), as_picture(seen(x, window)), 1)
-    return flat_gradient.view(conv.out_channels, window.size, window.size, -1).permute(0, 3, 1, 2)
+    size = plan.window.size
+    if plan.direct:
+        return weight_gradient(gradient, x, size)
+    found = weight_gradient(as_picture(pixels_of(gradient)), as_picture(seen(x, plan.window)), 1)
+    return found.view(len(found), size, size, x.shape[1]).permute(0, 3, 1, 2)
 
 
-def rows(batch: Tensor) -> Tensor:
+def pixels_of(batch: Tensor) -> Tensor:
     """Return the pixels of a batch as rows of channels."""
     return batch.permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def as_picture(of: Tensor) -> Tensor:
-    """Return rows of channels as one picture of one row of pixels."""
-    return of.t()[None, :, None]
+def as_picture(rows: Tensor) -> Tensor:
+    """Return rows of channels as one picture of one row of pixels, one behind another in memory."""
+    return rows.contiguous().t()[None, :, None]
 
 
 def flat(kernel: Tensor) -> Tensor:

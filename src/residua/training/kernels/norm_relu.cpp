@@ -2,9 +2,9 @@
 //
 //     y = relu(norm(x) + carried)        carried and relu may be left out
 //
-// Tensors are rows of channels (channels last); there are 16 channels or a multiple of it, taken by the register. What is stored is bfloat16
-// or float32, what is computed float32, sums over all rows double. Rows are divided evenly among the threads, so the
-// same number of threads gives the same bits.
+// Tensors are rows of channels (channels last); there are 16 channels or a multiple of it, taken by the register. What
+// is stored is bfloat16 or float32, what is computed float32, sums over all rows double. Rows are divided evenly among
+// the threads, so the same number of threads gives the same bits.
 
 #include <algorithm>
 #include <array>

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from residua.training.kernels.calls import applied, fits, gradients, measured
-from residua.training.kernels.convolution import convolved
-from residua.training.kernels.convolution import gradients as convolution_gradients
+from residua.training.kernels.convolution import convolution_gradients, convolved, plan_of
 
 
 def norm_relu(x: Tensor, norm: nn.BatchNorm2d, *, carried: Tensor | None = None, relu: bool = True) -> Tensor:
@@ -102,8 +101,8 @@ class NormReLUConv(torch.autograd.Function):
         statistics = measured(x, norm)
         y = applied(x, None, weight, bias, statistics, relu=True)
         context.save_for_backward(x, weight, bias, kernel, *statistics)
-        context.conv = conv
-        return convolved(y, kernel.to(x.dtype), offset, conv)
+        context.conv, context.plan = conv, plan_of(y, conv)
+        return convolved(y, kernel.to(x.dtype), offset, conv, context.plan)
 
     @staticmethod
     @once_differentiable
@@ -111,8 +110,14 @@ class NormReLUConv(torch.autograd.Function):
         x, weight, bias, kernel, *statistics = context.saved_tensors
         conv, before = context.conv, tuple(statistics)
         y = applied(x, None, weight, bias, before, relu=True)
-        wanted = (True, kernel.requires_grad, context.needs_input_grad[4])
-        of_y, of_kernel, of_offset = convolution_gradients(gradient, y, kernel.to(x.dtype), conv, wanted)
+        of_y, of_kernel, of_offset = convolution_gradients(
+            gradient,
+            y,
+            kernel.to(x.dtype),
+            conv,
+            context.plan,
+            wanted=(True, kernel.requires_grad, context.needs_input_grad[4]),
+        )
         assert of_y is not None
         del y
         of_x, of_weight, of_bias, _ = gradients(of_y, x, None, weight, bias, before, relu=True)

@@ -49,19 +49,34 @@ def through(parts: Sequence[nn.Module], x: Tensor, *, lean: bool) -> Tensor:
 def first(parts: Sequence[nn.Module], x: Tensor, *, lean: bool) -> tuple[Tensor, int]:
     """Return what the first parts give that go together, and how many they are."""
     part, *rest = parts
-    relu = bool(rest) and isinstance(rest[0], nn.ReLU)
+    relu = bool(rest) and isinstance(rest[0], nn.ReLU) and is_bare(rest[0])
+    if not is_bare(part):
+        return part(x), 1
     if type(part) is nn.Conv2d:
         return convolution(x, part), 1
     if type(part) is nn.MaxPool2d:
         return max_pool(x, part), 1
     if type(part) is nn.BatchNorm2d:
-        if lean and relu and len(rest) > 1 and type(rest[1]) is nn.Conv2d:
+        if lean and relu and len(rest) > 1 and type(rest[1]) is nn.Conv2d and is_bare(rest[1]):
             return norm_relu_conv(x, part, rest[1]), 3
         return norm_relu(x, part, relu=relu), 2 if relu else 1
     if relu and isinstance(part, Sum) and (last := closing_norm(part.branch)) is not None:
         learned = through(inside(part.branch)[:-1], x, lean=lean)
         return norm_relu(learned, last, carried=part.shortcut(x)), 2
     return part(x), 1
+
+
+def is_bare(part: nn.Module) -> bool:
+    """Return whether nothing runs around a part: what a user hung on it, as pruning does, would not be called here.
+
+    >>> layer = nn.Conv2d(3, 16, 3)
+    >>> handle = layer.register_forward_hook(print)
+    >>> is_bare(layer)
+    False
+    """
+    return not (
+        part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks
+    )
 
 
 def inside(part: nn.Module) -> list[nn.Module]:
@@ -77,7 +92,7 @@ def closing_norm(branch: nn.Module) -> nn.BatchNorm2d | None:
     16
     """
     last = next(reversed(inside(branch)), None)
-    return last if type(last) is nn.BatchNorm2d else None
+    return last if type(last) is nn.BatchNorm2d and is_bare(last) else None
 
 
 def has_norm(part: nn.Module) -> bool:

@@ -1,13 +1,13 @@
-// The gradient of a convolution's weights on processors with tiles (AMX), which multiply matrices of 16 × 32 and 32 × 16
-// bfloat16 numbers in one instruction.
+// The gradient of a convolution's weights on processors with tiles (AMX), which multiply matrices of 16 × 32 and
+// 32 × 16 bfloat16 numbers in one instruction.
 //
 //     gradient[learned][tap][carried] = sum over pixels of of_y[pixel][learned] * x[pixel moved by the tap][carried]
 //
-// Stride 1, an odd square kernel, zeros around; tensors are rows of channels (channels last), of a multiple of 16. The pixels of
-// all pictures are numbered in one row, with zeros behind each row of pixels and each picture, so that a tap moves all of them by the same
-// distance. Two neighbours go into one instruction as a pair, so what is moved by an odd distance needs pairs of its own.
-// Products are exact, sums float32. Pixels are divided evenly among the threads, so the same number of threads
-// gives the same bits.
+// Stride 1, an odd square kernel, zeros around; tensors are rows of channels (channels last), of a multiple of 16. The
+// pixels of all pictures are numbered in one row, with zeros behind each row of pixels and each picture, so that a tap
+// moves all of them by the same distance. Two neighbours go into one instruction as a pair, so what is moved by an odd
+// distance needs pairs of its own. Sums are float32; numbers below 1.2e-38 count as 0, as the instruction has it.
+// Pixels are divided evenly among the threads, so the same number of threads gives the same bits.
 
 #include <cstdint>
 
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 namespace {
@@ -27,7 +28,8 @@ typedef uint16_t bfloat16;
 constexpr int64_t SIDE = 16;             // rows of a tile, and numbers of 32 bits in one
 constexpr int64_t TILE = SIDE * SIDE;    // numbers of 32 bits in a tile
 constexpr int64_t DEEP = 2 * SIDE;       // pixels that one product adds up
-constexpr int64_t SCRATCH = 3 << 18;     // bytes to arrange at a time: they stay in the second cache
+constexpr int64_t SCRATCH = 3 << 18;     // bytes to arrange at a time: most stay in the second cache
+constexpr int64_t WORTH = 2 * DEEP;      // pixels for which another thread, with sums of its own, is worth it
 
 // One convolution.
 struct Shape {
@@ -49,7 +51,8 @@ typedef std::vector<const bfloat16*> Pixels;
 void find(const Shape& shape, const bfloat16* from, int64_t channels, const bfloat16* zeros, int64_t place,
           int64_t count, Pixels& pixels) {
     const int64_t rows_apart = shape.height + shape.around();
-    int64_t row = (place + shape.picture()) / shape.row() - rows_apart, x = (place + shape.picture()) % shape.row();
+    int64_t row = (place + shape.picture()) / shape.row() - rows_apart;
+    int64_t x = (place + shape.picture()) % shape.row();
     for (int64_t i = 0; i < count; row++, x = 0) {
         const int64_t image = row < 0 ? -1 : row / rows_apart, y = row - image * rows_apart;
         const int64_t end = std::min(count, i + shape.row() - x);
@@ -228,7 +231,8 @@ void of_places(const Shape& shape, const bfloat16* x, const bfloat16* of_y, floa
     const int64_t most = std::max(DEEP, SCRATCH / a_place / DEEP * DEEP), ends = 2 * shape.reach() + 2;
     const std::vector<bfloat16> zeros(std::max(shape.carried, shape.learned));
     Pixels pixels(most + ends + 1);
-    std::vector<uint32_t> tiles(most * shape.learned / 2), even((most + ends) / 2 * shape.carried), odd(odd_too ? even.size() : 0);
+    std::vector<uint32_t> tiles(most * shape.learned / 2), even((most + ends) / 2 * shape.carried);
+    std::vector<uint32_t> odd(odd_too ? even.size() : 0);
     for (int64_t place = start; place < stop; place += most) {
         const int64_t blocks = (std::min(most, stop - place) + DEEP - 1) / DEEP;
         const int64_t pairs = (blocks * DEEP + ends) / 2;
@@ -255,14 +259,15 @@ extern "C" void weight_gradient(const bfloat16* x, const bfloat16* of_y, float* 
     const Shape shape{images, height, width, carried, learned, kernel};
     const int64_t numbers = learned * shape.taps() * carried;
     const int64_t blocks = (shape.places() + DEEP - 1) / DEEP;
-    threads = std::min<int64_t>(threads, blocks);  // each has something to write
-    std::vector<float> others(numbers * (threads - 1));
+    threads = std::max<int64_t>(1, std::min<int64_t>(threads, shape.places() / WORTH));
+    const std::unique_ptr<float[]> others(new float[numbers * (threads - 1)]);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int part = 0; part < threads; part++)
-        of_places(shape, x, of_y, part ? others.data() + numbers * (part - 1) : gradient, blocks * part / threads * DEEP,
-                  blocks * (part + 1) / threads * DEEP);
-    for (int part = 1; part < threads; part++)
-        for (int64_t i = 0; i < numbers; i++) gradient[i] += others[numbers * (part - 1) + i];
+        of_places(shape, x, of_y, part ? others.get() + numbers * (part - 1) : gradient,
+                  blocks * part / threads * DEEP, blocks * (part + 1) / threads * DEEP);
+#pragma omp parallel for num_threads(threads)
+    for (int64_t i = 0; i < numbers; i++)
+        for (int part = 1; part < threads; part++) gradient[i] += others[numbers * (part - 1) + i];
 }
 
 #else
