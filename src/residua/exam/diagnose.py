@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, final
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -17,6 +16,7 @@ from residua.exam.observe import observe
 from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
+from residua.exam.several import Moving, as_one
 from residua.exam.suspicion import suspicions
 from residua.exam.trial import ProbeRow
 from residua.exam.verdict import (
@@ -70,7 +70,7 @@ def diagnose(
     batch: Examples,
     *,
     loss: Loss = F.cross_entropy,
-    optimizer: torch.optim.Optimizer | None = None,
+    optimizer: Moving | None = None,
     depth: Depth = "probe",
     steps: int = USUAL,
 ) -> Diagnosis:
@@ -80,24 +80,24 @@ def diagnose(
         model: any PyTorch module that takes one tensor, in the mode in which it will train.
         batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
         loss: from what the model gives, one tensor or several by name or in a row, and the targets to one number.
-        optimizer: the one that will train it, if there is one yet.
+        optimizer: the one that will train it, or several with a part of the weights each, if there is one yet.
         depth: "still" looks at one batch forward and backward; "probe" also takes steps on copies.
         steps: that the training is to take; the verdict is about a training of this length.
 
     Raises:
-        BadInput: the model cannot take the batch, or cannot be copied.
+        BadInput: the model cannot take the batch, or cannot be copied; two optimisers move the same weight.
     """
-    model = uncompiled(model)
+    model, one = uncompiled(model), as_one(optimizer)
     refuse_batch(model, batch)
     batch = mixed((batch[0].detach(), batch[1].detach()))
     probed: tuple[ProbeRow, ...] = ()
     held = loss if isinstance(loss, nn.Module) else nn.Module()  # a loss may hold weights too
     with untouched(held), nothing_recomputed():
-        seen = observe(model, batch, loss=loss, optimizer=optimizer)
+        seen = observe(model, batch, loss=loss, optimizer=one)
         if depth == "probe" and seen.coherence is not None:
             if apart(seen) or any(unrelated(seen)):
                 seen = replace(seen, inputs=replace(seen.inputs, taught=follows(model, batch, loss)))
-            probed = probe(model, batch, loss=loss, optimizer=optimizer, against=seen.loss.reads_targets)
+            probed = probe(model, batch, loss=loss, optimizer=one, against=seen.loss.reads_targets)
     return judge(seen, probed, steps=steps)
 
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import final
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
 from residua.exam.cause import Cause
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
 from residua.exam.heal import Remedy, heal
+from residua.exam.several import Moving
 from residua.exam.verdict import USUAL, Verdict
 from residua.look import Examples, Loss
 
@@ -41,7 +41,7 @@ def examine(
     batch: Examples,
     *,
     loss: Loss = F.cross_entropy,
-    optimizer: torch.optim.Optimizer | None = None,
+    optimizer: Moving | None = None,
     depth: Depth = "probe",
     steps: int = USUAL,
     remedies: bool = True,
@@ -52,7 +52,8 @@ def examine(
         model: any PyTorch module that takes one tensor, in the mode in which it will train.
         batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
         loss: from what the model gives, one tensor or several by name or in a row, and the targets to one number.
-        optimizer: the one that will train it; without one the network is judged in the best of three ways.
+        optimizer: the one that will train it, or several with a part of the weights each; without one the network is
+            judged in the best of three ways.
         depth: "still" looks at one batch forward and backward; "probe" also takes steps on copies.
         steps: that the training is to take; the verdict is about a training of this length.
         remedies: try treatments on copies where there is a cause.

@@ -12,6 +12,7 @@ from torch import nn
 from residua.errors import BadInput
 from residua.exam.calling import REFUSALS, uncompiled
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
+from residua.exam.several import Moving, as_one
 from residua.exam.treatments import TREATMENTS, Patient, Treatment
 from residua.exam.verdict import USUAL
 from residua.exam.waking import duplicate, duplicate_both
@@ -77,7 +78,7 @@ def heal(
     batch: Examples,
     *,
     loss: Loss = F.cross_entropy,
-    optimizer: torch.optim.Optimizer | None = None,
+    optimizer: Moving | None = None,
     depth: Depth = "probe",
     steps: int = USUAL,
     before: Diagnosis | None = None,
@@ -91,7 +92,7 @@ def heal(
         model: any PyTorch module that takes one tensor; it is left as it was.
         batch: inputs and targets, as for `examine`.
         loss: from what the model gives and the targets to one number.
-        optimizer: a copy of it comes back with the copy of the model.
+        optimizer: a copy of it comes back with the copy of the model; of several one that takes the steps of all.
         depth: of each exam.
         steps: that the training is to take.
         before: the diagnosis of the model, if it has been made already.
@@ -106,12 +107,12 @@ def heal(
     >>> healed.model[-1], healed.left
     (Identity(), ())
     """
-    model = uncompiled(model)
+    model, one = uncompiled(model), as_one(optimizer)
     look: Look = partial(diagnose, batch=batch, loss=loss, depth=depth, steps=steps)
     if before is None:
-        before = look(model, optimizer=optimizer)
+        before = look(model, optimizer=one)
     now = before
-    healed, moving = copies(model, optimizer)
+    healed, moving = copies(model, one)
     edits: list[Remedy] = []
     while now.causes and len(edits) < ROUNDS:
         better = next(

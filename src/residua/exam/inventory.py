@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from residua.exam.observation import Norm, Optimisation, Weight
+from residua.exam.several import kind_of
 from residua.look import Backward, mean_square
 from residua.look.gradients import as_numbers
 
@@ -118,7 +119,7 @@ def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisa
         float(group["betas"][0]) if "betas" in group else group.get("momentum", 0.0) for group in groups
     ]
     return Optimisation(
-        kind=type(optimizer).__name__,
+        kind=kind_of(optimizer),
         lr=max(rates),
         least_lr=min(rates),
         momentum=max(momenta),

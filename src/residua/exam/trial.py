@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from residua.exam.domain import probable
+from residua.exam.several import kind_of
 from residua.look import Examples, Loss, each
 
 STEPS = 12
@@ -183,7 +184,7 @@ class Trial:
     def row(self) -> ProbeRow:
         """Return what was seen so far."""
         return ProbeRow(
-            kind=type(self.optimizer).__name__,
+            kind=kind_of(self.optimizer),
             factor=self.factor,
             lr=max(float(group.get("lr", math.nan)) for group in self.optimizer.param_groups),
             losses=tuple(self.losses),

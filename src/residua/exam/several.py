@@ -1,0 +1,83 @@
+"""Optimisers that share the weights of a model, seen as one."""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from residua.errors import BadInput
+
+Moving = torch.optim.Optimizer | Sequence[torch.optim.Optimizer]
+"""What moves a model: an optimiser, or several with a part of its weights each."""
+
+
+@final
+class Several(torch.optim.Optimizer):
+    """Take the steps of all, one after another; their groups are its own.
+
+    Args:
+        members: with different weights each.
+
+    >>> kernel, bias = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    >>> both = Several([torch.optim.SGD([kernel], lr=1.0), torch.optim.SGD([bias], lr=0.5)])
+    >>> (kernel.sum() + bias.sum()).backward()
+    >>> both.step()
+    >>> kernel.sum().item(), bias.sum().item(), [group["lr"] for group in both.param_groups]
+    (0.0, 1.0, [1.0, 0.5])
+    """
+
+    def __init__(self, members: Sequence[torch.optim.Optimizer]) -> None:
+        self.members: tuple[torch.optim.Optimizer, ...] = ()
+        super().__init__([group for member in members for group in member.param_groups], {})
+        self.members = tuple(members)
+
+    def step(self, closure: Any = None) -> Tensor | None:  # type: ignore[override]
+        """Take a step of each."""
+        for member in self.members:
+            member.step(closure)
+        return None
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Give a group to the last of them, which has what is no matter of the others."""
+        if self.members:
+            self.members[-1].add_param_group(param_group)
+            param_group = self.members[-1].param_groups[-1]
+        super().add_param_group(param_group)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"members": self.members}
+
+
+def as_one(optimizer: Moving | None) -> torch.optim.Optimizer | None:
+    """Return one optimiser for what may be several.
+
+    Raises:
+        BadInput: two of them move the same weight.
+
+    >>> as_one(()) is None
+    True
+    """
+    if optimizer is None or isinstance(optimizer, torch.optim.Optimizer):
+        return optimizer
+    members = tuple(optimizer)
+    if not members:
+        return None
+    if len(members) == 1:
+        return members[0]
+    weights = [p for member in members for group in member.param_groups for p in group["params"]]
+    if len({id(weight) for weight in weights}) < len(weights):
+        raise BadInput("two of the optimisers move the same weight; give each weight to one of them")
+    return Several(members)
+
+
+def kind_of(optimizer: torch.optim.Optimizer) -> str:
+    """Return what an optimiser is called.
+
+    >>> weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
+    >>> kind_of(Several([torch.optim.SGD(weights[:1]), torch.optim.AdamW(weights[1:])]))
+    'SGD and AdamW'
+    """
+    if isinstance(optimizer, Several):
+        return " and ".join(dict.fromkeys(kind_of(member) for member in optimizer.members))
+    return type(optimizer).__name__
