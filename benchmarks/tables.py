@@ -4,8 +4,8 @@
 
 The files are `training.json`, `inference.json`, `loading.json`, `limits.json` and `memory.json` in
 `benchmarks/results/`, as option `--out` of those commands writes them; those of a processor without bfloat16 are in
-`avx2/` there, those of another with it in `zen4/`. A table stands between two comments in `README.md` or
-`docs/numbers.md`; what is between them is replaced. The figure is `docs/images/speed.png`.
+`avx2/` there, those of another with it in `zen4/`, those of one with tiles in `amx/`. A table stands between two
+comments in `README.md` or `docs/numbers.md`; what is between them is replaced. The figure is `docs/images/speed.png`.
 """
 
 import json
@@ -121,7 +121,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "amx/summary": lambda: summary("amx/"),
     "amx/training": lambda: comparisons("training", "amx/"),
     "amx/inference": lambda: comparisons("inference", "amx/"),
-    "amx/limits": lambda: limits("amx/limits"),
+    "amx/loading": lambda: comparisons("loading", "amx/"),
     "zen4/training": lambda: comparisons("training", "zen4/"),
     "zen4/inference": lambda: comparisons("inference", "zen4/"),
     "zen4/limits": lambda: limits("zen4/limits"),
