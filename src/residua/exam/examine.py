@@ -61,6 +61,8 @@ def examine(
     Raises:
         BadInput: the model cannot take the batch, or cannot be copied.
 
+    >>> import torch
+    >>> from torch import nn
     >>> _ = torch.manual_seed(0)
     >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(1))
     >>> inputs = torch.randn(64, 8)
