@@ -85,8 +85,6 @@ def summary(folder: str = "") -> str:
     """Return a row for each thing that was compared: against a peer as it comes, and against the fastest there is."""
     lines = ["| on one core | a peer as it comes | the fastest peer |", "|---|---|---|"]
     for name in ("training", "inference", "loading"):
-        if not (RESULTS / f"{folder}{name}.json").exists():
-            continue
         for title, (_, *peers) in read(f"{folder}{name}")["tables"].items():
             usual, fastest = peers[0]["times_ours"], min(peer["times_ours"] for peer in peers)
             lines.append(f"| {in_words(title)} | {usual:.2f} | {fastest:.2f} |")

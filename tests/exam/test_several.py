@@ -64,6 +64,13 @@ def test_a_copy_moves_the_copied_weights_with_all_of_the_state() -> None:
     assert torch.equal(next(other.parameters()), frozen)
 
 
+def test_lbfgs_moves_a_model_alone() -> None:
+    model, matrices, rest = parts()
+    both = [torch.optim.LBFGS(matrices), torch.optim.AdamW(rest)]
+    with pytest.raises(BadInput, match="give it alone"):
+        residua.examine(model, batch(), optimizer=both)
+
+
 def test_one_weight_belongs_to_one_of_them() -> None:
     model, matrices, _ = parts()
     both = [torch.optim.SGD(matrices, lr=0.1), torch.optim.AdamW(model.parameters())]

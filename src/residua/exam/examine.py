@@ -59,7 +59,7 @@ def examine(
         remedies: try treatments on copies where there is a cause.
 
     Raises:
-        BadInput: the model cannot take the batch, or cannot be copied.
+        BadInput: the model cannot take the batch, or cannot be copied; two optimisers move the same weight.
 
     >>> import torch
     >>> from torch import nn

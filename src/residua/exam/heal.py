@@ -98,7 +98,7 @@ def heal(
         before: the diagnosis of the model, if it has been made already.
 
     Raises:
-        BadInput: the model cannot take the batch, or cannot be copied.
+        BadInput: the model cannot take the batch, or cannot be copied; two optimisers move the same weight.
 
     >>> _ = torch.manual_seed(0)
     >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(1))

@@ -1,6 +1,5 @@
 """Optimisers that share the weights of a model, seen as one."""
 
-from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 
 from residua.errors import BadInput
 
-Moving = torch.optim.Optimizer | Sequence[torch.optim.Optimizer]
+Moving = torch.optim.Optimizer | list[torch.optim.Optimizer] | tuple[torch.optim.Optimizer, ...]
 """What moves a model: an optimiser, or several with a part of its weights each."""
 
 
@@ -27,7 +26,7 @@ class Several(torch.optim.Optimizer):
     (0.0, 1.0, [1.0, 0.5])
     """
 
-    def __init__(self, members: Sequence[torch.optim.Optimizer]) -> None:
+    def __init__(self, members: list[torch.optim.Optimizer] | tuple[torch.optim.Optimizer, ...]) -> None:
         self.members: tuple[torch.optim.Optimizer, ...] = ()
         super().__init__([group for member in members for group in member.param_groups], {})
         self.members = tuple(members)
@@ -39,7 +38,7 @@ class Several(torch.optim.Optimizer):
         return None
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Give a group to the last of them, which has what is no matter of the others."""
+        """Give a group to the last of them, by custom the one for all that the others do not take."""
         if self.members:
             self.members[-1].add_param_group(param_group)
             param_group = self.members[-1].param_groups[-1]
@@ -53,18 +52,21 @@ def as_one(optimizer: Moving | None) -> torch.optim.Optimizer | None:
     """Return one optimiser for what may be several.
 
     Raises:
-        BadInput: two of them move the same weight.
+        BadInput: two of them move the same weight; one is none, or searches along a line for all weights at once.
 
     >>> as_one(()) is None
     True
     """
-    if optimizer is None or isinstance(optimizer, torch.optim.Optimizer):
+    if not isinstance(optimizer, list | tuple):  # a wrapper need not be an optimiser by its class
         return optimizer
     members = tuple(optimizer)
-    if not members:
-        return None
-    if len(members) == 1:
-        return members[0]
+    for member in members:
+        if not isinstance(member, torch.optim.Optimizer):
+            raise BadInput(f"among the optimisers is a {type(member).__name__}; give optimisers alone")
+    if len(members) < 2:
+        return members[0] if members else None
+    if any(isinstance(member, torch.optim.LBFGS) for member in members):
+        raise BadInput("LBFGS searches along a line for all weights at once; give it alone")
     weights = [p for member in members for group in member.param_groups for p in group["params"]]
     if len({id(weight) for weight in weights}) < len(weights):
         raise BadInput("two of the optimisers move the same weight; give each weight to one of them")

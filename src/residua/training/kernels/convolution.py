@@ -1,7 +1,7 @@
 """Convolutions of a training step on processors with tiles (AMX), where oneDNN's take longer than they need.
 
-Its gradient of the weights takes two to four times as long as its forward pass, and a row of few pixels fills little of
-a tile. So the first is a kernel of our own; and kernels of one pixel, and few pixels, are products of two matrices:
+Its gradient of the weights takes two to three times as long as its forward pass, and a row of few pixels fills little
+of a tile. So the first is a kernel of our own; and kernels of one pixel, and few pixels, are products of two matrices:
 what each pixel sees, laid side by side, and the weights.
 """
 

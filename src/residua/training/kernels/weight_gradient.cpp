@@ -96,7 +96,7 @@ inline void turned(__m512i rows[SIDE]) {
     }
 }
 
-// Arranges the pairs of x from a place on: for 16 channels at a time those that begin at even distances, and at odd ones.
+// Arranges the pairs of x from a place on: for 16 channels at a time those at even distances, and those at odd ones.
 void arrange_pairs(const Pixels& pixels, int64_t pairs, int64_t channels, bool odd_too, uint32_t* even,
                    uint32_t* odd) {
     for (int64_t pair = 0; pair < pairs; pair++) {
