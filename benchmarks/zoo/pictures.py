@@ -111,7 +111,7 @@ def normalised(pictures: Tensor) -> Tensor:
 PICTURES: Final[dict[Kind, Pictures]] = {
     "digits": Pictures(1, 8, 10, 0.1, 1.0, 8, 64, digits, other_digits),
     "digits32": Pictures(
-        3, 32, 10, 0.1, 1.0, 3, 64, partial(large_digits, digits), partial(large_digits, other_digits)
+        3, 32, 10, 0.1, 1.0, 12, 64, partial(large_digits, digits), partial(large_digits, other_digits)
     ),
     "scenes": Pictures(
         1, 32, 2, 0.0, 0.6, 16, 32, partial(drawn_scenes, "train"), partial(drawn_scenes, "test")
