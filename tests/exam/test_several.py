@@ -8,6 +8,7 @@ from torch import nn
 
 import residua
 from residua.errors import BadInput
+from residua.exam import Watch
 from residua.exam.several import Several, as_one
 
 
@@ -76,3 +77,63 @@ def test_one_weight_belongs_to_one_of_them() -> None:
     both = [torch.optim.SGD(matrices, lr=0.1), torch.optim.AdamW(model.parameters())]
     with pytest.raises(BadInput, match="two of the optimisers move the same weight"):
         residua.examine(model, batch(), optimizer=both)
+
+
+def trained(clears: bool, order: int = 1, rests: bool = False) -> Watch:
+    """Watch a training by two optimisers."""
+    torch.manual_seed(0)
+    model, matrices, rest = parts()
+    both = [torch.optim.SGD(matrices, lr=0.1), torch.optim.AdamW(rest, lr=1e-2)]
+    inputs, labels = batch()
+    with residua.watch(model, both) as seen:
+        for step in range(24):
+            if clears:
+                model.zero_grad()
+            nn.functional.cross_entropy(model(inputs), labels).backward()
+            for optimizer in both[::order]:
+                if not (rests and step % 2 and optimizer is both[1]):
+                    optimizer.step()
+    return seen
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_step_of_each_is_one_step_to_a_watch(order: int) -> None:
+    seen = trained(clears=True, order=order)
+    assert (seen.steps, seen.causes) == (24, ())
+
+
+def test_one_that_rests_does_not_hold_the_others_up() -> None:
+    seen = trained(clears=True, rests=True)
+    assert seen.steps >= 23
+    assert not seen.causes
+
+
+def test_gradients_that_neither_clears_are_seen() -> None:
+    assert "gradients are not cleared" in {cause.name for cause in trained(clears=False).causes}
+
+
+def test_weights_that_neither_moves_are_seen() -> None:
+    torch.manual_seed(0)
+    model, matrices, rest = parts()
+    both = [torch.optim.SGD(matrices[:1], lr=0.1), torch.optim.AdamW(rest, lr=1e-2)]
+    inputs, labels = batch()
+    with residua.watch(model, both) as seen:
+        for _ in range(24):
+            model.zero_grad()
+            nn.functional.cross_entropy(model(inputs), labels).backward()
+            for optimizer in both:
+                optimizer.step()
+    assert "optimiser misses parameters" in {cause.name for cause in seen.causes}
+
+
+def test_a_watch_leaves_no_hook_on_any_of_them() -> None:
+    model, matrices, rest = parts()
+    both = [torch.optim.SGD(matrices, lr=0.1), torch.optim.AdamW(rest, lr=1e-2)]
+    with residua.watch(model, both):
+        pass
+    assert not any(one._optimizer_step_pre_hooks or one._optimizer_step_post_hooks for one in both)
+
+
+def test_without_an_optimiser_there_is_nothing_to_watch() -> None:
+    with pytest.raises(BadInput, match="no optimiser to watch"), residua.watch(parts()[0], []):
+        pass

@@ -1,5 +1,7 @@
 """Optimisers that share the weights of a model, seen as one."""
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, final
 
 import torch
@@ -83,3 +85,63 @@ def kind_of(optimizer: torch.optim.Optimizer) -> str:
     if isinstance(optimizer, Several):
         return " and ".join(dict.fromkeys(kind_of(member) for member in optimizer.members))
     return type(optimizer).__name__
+
+
+@final
+class Steps:
+    """One step of several optimisers: it begins with the first of them and ends when each has taken its own.
+
+    An optimiser that steps again before, since another rests, ends it too.
+
+    Args:
+        members: optimisers, which may step in any order.
+        begins: called before the first of them steps, with what its `step` is given.
+        ends: called after the last of them has.
+    """
+
+    def __init__(
+        self, members: Sequence[torch.optim.Optimizer], begins: Callable[..., None], ends: Callable[..., None]
+    ) -> None:
+        self.members, self.begins, self.ends = members, begins, ends
+        self.taken: set[int] = set()
+
+    def before(self, member: torch.optim.Optimizer, *given: Any) -> None:
+        """Begin a step, if none has begun."""
+        if id(member) in self.taken:
+            self.over(member)
+        if not self.taken:
+            self.begins(member, *given)
+
+    def after(self, member: torch.optim.Optimizer, *_: Any) -> None:
+        """End the step, if each has taken its own."""
+        self.taken.add(id(member))
+        if len(self.taken) == len(self.members):
+            self.over(member)
+
+    def over(self, member: torch.optim.Optimizer) -> None:
+        """End the step."""
+        self.taken.clear()
+        self.ends(member)
+
+
+def follow(
+    optimizer: torch.optim.Optimizer, begins: Callable[..., None], ends: Callable[..., None]
+) -> Callable[[], None]:
+    """Call something before and after each step of an optimiser, or of all of several, and return what ends that.
+
+    >>> weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
+    >>> one, other = (torch.optim.SGD([weight], lr=0.1) for weight in weights)
+    >>> leave = follow(Several([one, other]), lambda *_: print("begins"), lambda *_: print("ends"))
+    >>> other.step()
+    begins
+    >>> one.step()
+    ends
+    >>> leave()
+    """
+    members = optimizer.members if isinstance(optimizer, Several) else (optimizer,)
+    steps = Steps(members, begins, ends)
+    hooks = ExitStack()
+    for member in members:
+        hooks.callback(member.register_step_pre_hook(steps.before).remove)
+        hooks.callback(member.register_step_post_hook(steps.after).remove)
+    return hooks.close

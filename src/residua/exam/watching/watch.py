@@ -12,9 +12,11 @@ from typing import Final, final
 import torch
 from torch import Tensor, nn
 
+from residua.errors import BadInput
 from residua.exam.cause import Cause
 from residua.exam.inventory import optimisation
 from residua.exam.rules.optimisation import of_rates, of_settings
+from residua.exam.several import Moving, as_one, follow
 from residua.exam.watching.arrivals import Arrivals
 from residua.exam.watching.kept import MISSES, Holding
 from residua.exam.watching.moves import Moves, all_finite
@@ -283,14 +285,17 @@ class Unwatched:
 
 @contextmanager
 def watch(
-    model: nn.Module, optimizer: torch.optim.Optimizer, *, tell: Callable[[Cause], None] | None = None
+    model: nn.Module, optimizer: Moving, *, tell: Callable[[Cause], None] | None = None
 ) -> Iterator[Watch]:
     """Watch a training while it runs, and name what goes wrong as it does.
 
     Args:
         model: the one that is trained.
-        optimizer: the one that trains it.
+        optimizer: the one that trains it, or several with a part of the weights each; a step is then one of each.
         tell: told each cause when it is found.
+
+    Raises:
+        BadInput: two of them move the same weight; there is none.
 
     >>> model = nn.Linear(2, 2)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -301,11 +306,15 @@ def watch(
     >>> [cause.name for cause in seen.causes]
     ['gradients are not cleared']
     """
-    seen = Watch(model, optimizer, tell)
+    one = as_one(optimizer)
+    if one is None:
+        raise BadInput(
+            "there is no optimiser to watch; give the one that trains the model, or several in a list"
+        )
+    seen = Watch(model, one, tell)
     with ExitStack() as hooks:
         hooks.callback(model.register_forward_hook(seen.called).remove)
-        hooks.callback(optimizer.register_step_pre_hook(seen.begins).remove)
-        hooks.callback(optimizer.register_step_post_hook(seen.ends).remove)
+        hooks.callback(follow(one, seen.begins, seen.ends))
         hooks.callback(seen.forget)
         yield seen
         seen.ended()
