@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from residua.errors import BadInput
 from residua.exam import examine, heal, healthy_bands
-from residua.exam.calling import refuse_batch
 from residua.look import answer, each, on_heads
 from tests.exam.nets import batch, plain
 
@@ -193,12 +192,13 @@ def test_what_cannot_be_looked_at_is_refused_in_a_sentence(model: nn.Module, giv
     [
         ((batch()[0].numpy(), batch()[1]), "the inputs are of type ndarray"),
         ((batch()[0], batch()[1].tolist()), "the targets are of type list"),
-        (((batch()[0], batch()[0]), batch()[1]), "the inputs are of type tuple"),
+        (((batch()[0], batch()[0][:3]), batch()[1]), "the inputs hold tensors of 3 and .* samples"),
+        (((batch()[0], batch()[0]), batch()[1]), "cannot take a batch of a tuple"),
     ],
 )
-def test_a_batch_is_two_tensors(given: tuple[object, object], words: str) -> None:
+def test_a_batch_is_made_of_tensors(given: tuple[object, object], words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        refuse_batch(plain(), given)
+        examine(plain(), given)
 
 
 def test_each_tensor_is_changed_in_its_place() -> None:

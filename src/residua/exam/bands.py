@@ -16,6 +16,7 @@ from torch import nn
 from residua.exam.calling import uncompiled
 from residua.exam.observation import Observation
 from residua.exam.observe import observe
+from residua.exam.packing import Batch, packed
 from residua.exam.treatments import Patient
 from residua.exam.treatments.rescale import rescale
 from residua.exam.treatments.shortcuts import add_shortcuts
@@ -71,7 +72,7 @@ def depths(seen: Observation) -> Depths:
     )
 
 
-def healthy_bands(model: nn.Module, batch: Examples, *, loss: Loss = F.cross_entropy) -> Bands | None:
+def healthy_bands(model: nn.Module, batch: Batch, *, loss: Loss = F.cross_entropy) -> Bands | None:
     """Return what healthy copies of a model look like; None for one whose layers cannot be drawn anew.
 
     Args:
@@ -83,6 +84,12 @@ def healthy_bands(model: nn.Module, batch: Examples, *, loss: Loss = F.cross_ent
         BadInput: the model cannot take the batch, or cannot be copied.
     """
     model = uncompiled(model)
+    with packed(model, batch, loss) as (examples, judged):
+        return bands(model, examples, judged)
+
+
+def bands(model: nn.Module, batch: Examples, loss: Loss) -> Bands | None:
+    """Return what healthy copies of a model that takes one tensor look like."""
     found: list[Depths] = []
     made: list[str] = []
     seen = observe(model, batch, loss=loss, optimizer=None)

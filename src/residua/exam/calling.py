@@ -10,7 +10,8 @@ from torch.nn.parameter import is_lazy
 from torch.utils import checkpoint
 
 from residua.errors import BadInput
-from residua.look import Loss, answer, untouched
+from residua.exam.packing import layout_of
+from residua.look import Examples, Loss, answer, untouched
 
 REFUSALS: Final = (
     RuntimeError,
@@ -60,14 +61,9 @@ def nothing_recomputed() -> Iterator[None]:
         checkpoint.CheckpointFunction = plain  # type: ignore[misc]
 
 
-def refuse_batch(model: nn.Module, batch: tuple[object, object]) -> None:
-    """Raise `BadInput` for what is no batch of tensors, and for a model whose weights are not made yet."""
+def refuse_batch(model: nn.Module, batch: Examples) -> None:
+    """Raise `BadInput` for a batch without samples, and for a model whose weights are not made yet."""
     for name, part in zip(("inputs", "targets"), batch, strict=True):
-        if not isinstance(part, Tensor):
-            raise BadInput(
-                f"the {name} are of type {type(part).__name__}, and the exam takes one tensor of each, samples first; "
-                "give a module that makes of one tensor what the model takes"
-            )
         if not part.ndim or not len(part):
             raise BadInput(f"the {name} hold no samples; give some, 100 if there are, samples first")
     if any(is_lazy(parameter) for parameter in model.parameters()):
@@ -86,7 +82,8 @@ def forward(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:
         with untouched(model), torch.no_grad():
             given = model(inputs)
     except REFUSALS as error:
-        shape = " × ".join(map(str, inputs.shape))
+        layout = layout_of(model)
+        shape = " × ".join(map(str, inputs.shape)) if layout is None else in_words(layout.apart(inputs))
         wants = "does not require grad" in str(error)
         advice = (
             "it asks for gradients in its own forward, and an exam also runs it without; let it do so where "

@@ -20,7 +20,7 @@ class Inputs:
         flat: share of the samples that have one value throughout.
         numbers: they are measured; whole numbers stand for something, as for words.
         directions: samples are rows of length 1, as word frequencies, embeddings and one of many are on purpose.
-        agreement: how often the nearest other sample has the same label, in deviations over what chance gives;
+        agreement: how often samples near to one another have the same label, in deviations over what chance gives;
             None where that cannot be said.
         turned: in which way the masks would lie on the pictures' edges far better, and by how many deviations then;
             None where they would in no other.

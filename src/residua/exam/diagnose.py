@@ -13,6 +13,7 @@ from residua.exam.features import Features, features
 from residua.exam.few import mixed
 from residua.exam.observation import Observation
 from residua.exam.observe import observe
+from residua.exam.packing import Batch, packed
 from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
@@ -31,7 +32,7 @@ from residua.exam.verdict import (
     unexplained,
     verdict,
 )
-from residua.look import Examples, Loss, untouched
+from residua.look import Loss, untouched
 
 Depth = Literal["still", "probe"]
 
@@ -67,7 +68,7 @@ class Diagnosis:
 
 def diagnose(
     model: nn.Module,
-    batch: Examples,
+    batch: Batch,
     *,
     loss: Loss = F.cross_entropy,
     optimizer: Moving | None = None,
@@ -77,8 +78,9 @@ def diagnose(
     """Look at a model and judge it; the model is left exactly as it was.
 
     Args:
-        model: any PyTorch module that takes one tensor, in the mode in which it will train.
-        batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
+        model: any PyTorch module, in the mode in which it will train.
+        batch: inputs and targets, each one tensor or several by name or in a row, 100 samples or more if there are;
+            the network sees the first 64 at most.
         loss: from what the model gives, one tensor or several by name or in a row, and the targets to one number.
         optimizer: the one that will train it, or several with a part of the weights each, if there is one yet.
         depth: "still" looks at one batch forward and backward; "probe" also takes steps on copies.
@@ -88,16 +90,16 @@ def diagnose(
         BadInput: the model cannot take the batch, or cannot be copied; two optimisers move the same weight.
     """
     model, one = uncompiled(model), as_one(optimizer)
-    refuse_batch(model, batch)
-    batch = mixed((batch[0].detach(), batch[1].detach()))
     probed: tuple[ProbeRow, ...] = ()
     held = loss if isinstance(loss, nn.Module) else nn.Module()  # a loss may hold weights too
-    with untouched(held), nothing_recomputed():
-        seen = observe(model, batch, loss=loss, optimizer=one)
+    with packed(model, batch, loss) as (examples, judged), untouched(held), nothing_recomputed():
+        refuse_batch(model, examples)
+        examples = mixed((examples[0].detach(), examples[1].detach()))
+        seen = observe(model, examples, loss=judged, optimizer=one)
         if depth == "probe" and seen.coherence is not None:
             if apart(seen) or any(unrelated(seen)):
-                seen = replace(seen, inputs=replace(seen.inputs, taught=follows(model, batch, loss)))
-            probed = probe(model, batch, loss=loss, optimizer=one, against=seen.loss.reads_targets)
+                seen = replace(seen, inputs=replace(seen.inputs, taught=follows(model, examples, judged)))
+            probed = probe(model, examples, loss=judged, optimizer=one, against=seen.loss.reads_targets)
     return judge(seen, probed, steps=steps)
 
 

@@ -9,9 +9,10 @@ from torch import nn
 from residua.exam.cause import Cause
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
 from residua.exam.heal import Remedy, heal
+from residua.exam.packing import Batch
 from residua.exam.several import Moving
 from residua.exam.verdict import USUAL, Verdict
-from residua.look import Examples, Loss
+from residua.look import Loss
 
 
 @final
@@ -38,7 +39,7 @@ class Examination:
 
 def examine(
     model: nn.Module,
-    batch: Examples,
+    batch: Batch,
     *,
     loss: Loss = F.cross_entropy,
     optimizer: Moving | None = None,
@@ -49,8 +50,10 @@ def examine(
     """Say whether a network will train, why not, and what would help; it is left exactly as it was.
 
     Args:
-        model: any PyTorch module that takes one tensor, in the mode in which it will train.
-        batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most.
+        model: any PyTorch module, in the mode in which it will train.
+        batch: inputs and targets, 100 samples or more if there are; the network sees the first 64 at most. Each is one
+            tensor, or several by name or in a row, as in `((left, right), labels)`: the model is called with them by
+            name or in a row if it takes them so, and otherwise with the whole.
         loss: from what the model gives, one tensor or several by name or in a row, and the targets to one number.
         optimizer: the one that will train it, or several with a part of the weights each; without one the network is
             judged in the best of three ways.

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from residua.exam.packing import main_part
 from residua.look import Examples
 
 SAMPLES = 64
@@ -55,7 +56,8 @@ def few(model: nn.Module, batch: Examples) -> Examples:
     [8, 8]
     """
     inputs, targets = batch
-    pixels = math.prod(inputs.shape[2:]) if inputs.ndim == 4 else 1
+    main = main_part(model, inputs[:1])
+    pixels = math.prod(main.shape[2:]) if main.ndim == 4 else 1
     count = SAMPLES if pixels <= 64**2 else SAMPLES // 2 if pixels <= 128**2 else SAMPLES // 8
     kernels = sum(parameter.ndim > 1 for parameter in model.parameters())
     if kernels > DEEP and pixels <= 128**2:

@@ -1,7 +1,7 @@
 """Treat a copy of a network, cause by cause, and keep what makes it more likely to train."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import final
 
@@ -12,11 +12,12 @@ from torch import nn
 from residua.errors import BadInput
 from residua.exam.calling import REFUSALS, uncompiled
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
+from residua.exam.packing import Batch, packed, unpacked
 from residua.exam.several import Moving, as_one
 from residua.exam.treatments import TREATMENTS, Patient, Treatment
 from residua.exam.verdict import USUAL
 from residua.exam.waking import duplicate, duplicate_both
-from residua.look import Examples, Loss, seeded
+from residua.look import Loss, seeded
 
 Look = Callable[..., Diagnosis]
 """An exam of a model with an optimiser; everything else of it is set."""
@@ -75,7 +76,7 @@ class Healed:
 
 def heal(
     model: nn.Module,
-    batch: Examples,
+    batch: Batch,
     *,
     loss: Loss = F.cross_entropy,
     optimizer: Moving | None = None,
@@ -89,7 +90,7 @@ def heal(
     better with it, so none makes a network worse than it was, by the exam's own measure.
 
     Args:
-        model: any PyTorch module that takes one tensor; it is left as it was.
+        model: any PyTorch module; it is left as it was.
         batch: inputs and targets, as for `examine`.
         loss: from what the model gives and the targets to one number.
         optimizer: a copy of it comes back with the copy of the model; of several one that takes the steps of all.
@@ -108,26 +109,31 @@ def heal(
     (Identity(), ())
     """
     model, one = uncompiled(model), as_one(optimizer)
-    look: Look = partial(diagnose, batch=batch, loss=loss, depth=depth, steps=steps)
-    if before is None:
-        before = look(model, optimizer=one)
-    now = before
-    healed, moving = copies(model, one)
+    with packed(model, batch, loss) as (examples, judged):
+        look: Look = partial(diagnose, batch=examples, loss=judged, depth=depth, steps=steps)
+        first = look(model, optimizer=one) if before is None else before
+        patient = Patient(*copies(model, one), batch=examples, loss=judged, seen=first.seen)
+        edits, patient, now = treated(patient, look, first)
+    return Healed(
+        model=unpacked(patient.model),
+        optimizer=patient.optimizer,
+        edits=tuple(edits),
+        before=first,
+        after=now,
+        left=tuple(cause.name for cause in now.causes),
+    )
+
+
+def treated(patient: Patient, look: Look, now: Diagnosis) -> tuple[list[Remedy], Patient, Diagnosis]:
+    """Return the treatments that were kept, what came of the patient, and the exam of that."""
     edits: list[Remedy] = []
     while now.causes and len(edits) < ROUNDS:
-        better = next(
-            improvements(
-                Patient(model=healed, optimizer=moving, batch=batch, loss=loss, seen=now.seen), look, now
-            ),
-            None,
-        )
+        better = next(improvements(replace(patient, seen=now.seen), look, now), None)
         if better is None:
             break
         remedy, patient, now = better
-        healed, moving = patient.model, patient.optimizer
         edits.append(remedy)
-    left = tuple(cause.name for cause in now.causes)
-    return Healed(model=healed, optimizer=moving, edits=tuple(edits), before=before, after=now, left=left)
+    return edits, patient, now
 
 
 def improvements(patient: Patient, look: Look, now: Diagnosis) -> Iterator[tuple[Remedy, Patient, Diagnosis]]:

@@ -12,11 +12,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from residua.errors import BadInput
-from residua.exam.asking import ask, describe_inputs, describe_targets, refuses_beyond
+from residua.exam.asking import ask, describe_targets, refuses_beyond
 from residua.exam.calling import REFUSALS, first_line, forward, refuse_batch, refuse_loss
 from residua.exam.described import Outputs
 from residua.exam.few import few
 from residua.exam.first_step import first_step
+from residua.exam.inputs import described
 from residua.exam.inventory import norms, optimisation, weights
 from residua.exam.observation import FirstStep, Layer, Observation, Wiring
 from residua.exam.squashing import squashed
@@ -57,7 +58,7 @@ def observe(
     """Look at a model once, in the mode that it is in; it is left as it was.
 
     Args:
-        model: any module that takes one tensor.
+        model: any module that takes one tensor, or is made to.
         batch: inputs and targets; the network sees the first of them only, the data rules all.
         loss: from outputs and targets to one number.
         optimizer: the one that will train it, if there is one yet.
@@ -80,7 +81,7 @@ def observe(
     return Observation(
         training=model.training,
         samples=len(chosen[0]),
-        inputs=describe_inputs(inputs, targets, outputs, kind=kind.kind),
+        inputs=described(model, inputs, targets, outputs, kind.kind),
         targets=kind,
         arriving=arriving(model, chosen[0]),
         outputs=describe_outputs(model, chosen[0], outputs),

@@ -8,8 +8,10 @@ from residua.exam.observation import SCALE_FREE, Observation
 
 FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
-CHANCE = 2.0
-"""Deviations over chance below which neighbours say nothing of the label; one shuffled batch in twenty is above."""
+CHANCE = 2.5
+"""Deviations over chance below which neighbours say nothing of the label; one shuffled batch in thirty is above."""
+ON_EDGES = 2.0
+"""The same of the edges of pictures and masks."""
 
 
 def doubled(seen: Observation) -> Iterator[Cause]:
@@ -151,11 +153,13 @@ def unrelated(seen: Observation) -> Iterator[Cause]:
     agreement, edges = seen.inputs.agreement, seen.inputs.edges
     if apart(seen) and (plain(seen) or seen.inputs.taught is False):
         alike = (
-            "has the same label no more often" if plain(seen) else "is no nearer to it in what it should give"
+            "samples near to one another, and alike to the network, have the same label no more often"
+            if plain(seen)
+            else "the nearest other sample is no nearer to it in what it should give"
         )
         yield Cause(
             name="labels do not follow the inputs",
-            evidence=f"the nearest other sample {alike} than by chance ({agreement:+.1f} deviations from it, over "
+            evidence=f"{alike} than by chance ({agreement:+.1f} deviations from it, over "
             f"{seen.inputs.shape[0]} samples)",
             harm=0.6,
         )
@@ -169,7 +173,7 @@ def unrelated(seen: Observation) -> Iterator[Cause]:
             "deviations",
             harm=0.6,
         )
-    elif edges is not None and edges < CHANCE and not seen.inputs.taught:
+    elif edges is not None and edges < ON_EDGES and not seen.inputs.taught:
         yield Cause(
             name="masks out of step",
             evidence="the pictures change no more on the edges of their own masks than on those of others "

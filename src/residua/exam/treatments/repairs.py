@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from residua.exam.packing import layout_of
 from residua.exam.treatments.patient import Patient
 from residua.look import answer, untouched
 from residua.parts import Chain, Part
@@ -83,7 +84,7 @@ def closing_layer(patient: Patient) -> str | None:
 def standardise(patient: Patient) -> str | None:
     """Bring the inputs to mean 0 and deviation 1 before the first layer."""
     inputs = patient.seen.inputs
-    if not inputs.finite or not inputs.deviation:
+    if not inputs.finite or not inputs.deviation or layout_of(patient.model):  # of several each has its own
         return None
     scale = Standardised(inputs.mean, inputs.deviation).to(patient.batch[0].device)
     scale.train(patient.model.training)

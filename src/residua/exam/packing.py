@@ -1,0 +1,186 @@
+"""A model that takes several tensors, by name or in a row, looked at as if it took one.
+
+The parts lie side by side in one tensor, a row a sample, so that whatever takes some samples, shuffles or nudges a
+batch does it to all of them. A hook of the model's takes them apart again before its own forward sees them.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from residua.errors import BadInput
+from residua.look import Examples, Loss
+
+Batch = tuple[Any, Any]
+"""Inputs and targets, samples first: each a tensor, or several by name or in a row."""
+
+EXACT: Final = 2**24
+"""Whole numbers below this are themselves in float32."""
+
+
+@final
+class Layout:
+    """How the tensors of one part of a batch lie side by side.
+
+    Args:
+        given: tensors by name or in a row, also within one another; what is no tensor is the same for all samples.
+        what: it is, in the words of an error.
+
+    Raises:
+        BadInput: there is no tensor, they hold different numbers of samples, or complex numbers.
+
+    >>> layout = Layout({"left": torch.ones(3, 2), "right": torch.arange(3)}, "inputs")
+    >>> layout.packed
+    tensor([[1., 1., 0.],
+            [1., 1., 1.],
+            [1., 1., 2.]])
+    >>> layout.apart(layout.packed[:2])["right"]
+    tensor([0, 1])
+    """
+
+    def __init__(self, given: Any, what: str) -> None:
+        self.leaves, self.form = pytree.tree_flatten(dict(given) if isinstance(given, Mapping) else given)
+        self.places = [
+            place for place, leaf in enumerate(self.leaves) if isinstance(leaf, Tensor) and leaf.ndim
+        ]
+        parts: list[Tensor] = [self.leaves[place].detach() for place in self.places]
+        refuse_parts(parts, given, what)
+        self.shapes = [part.shape[1:] for part in parts]
+        self.types = [part.dtype for part in parts]
+        self.widths = [part.shape[1:].numel() for part in parts]
+        common = common_type(parts)
+        self.packed = torch.cat([part.reshape(len(part), -1).to(common) for part in parts], 1)
+        for place in self.places:
+            self.leaves[place] = None
+
+    @property
+    def main(self) -> int:
+        """The part that is spoken of: the largest of floating numbers, or else the first."""
+        return max(
+            range(len(self.types)), key=lambda k: (self.types[k].is_floating_point, self.widths[k], -k)
+        )
+
+    def part(self, packed: Tensor, place: int) -> Tensor:
+        """Return one part of some samples."""
+        start = sum(self.widths[:place])
+        values = packed[:, start : start + self.widths[place]]
+        return values.reshape(len(packed), *self.shapes[place]).to(self.types[place])
+
+    def apart(self, packed: Tensor) -> Any:
+        """Return some samples in the form in which they were given."""
+        leaves = list(self.leaves)
+        for position, place in enumerate(self.places):
+            leaves[place] = self.part(packed, position)
+        return pytree.tree_unflatten(leaves, self.form)
+
+
+@final
+class Apart:
+    """The hook that gives a model its inputs in the form in which it takes them: by name, in a row, or as one thing."""
+
+    def __init__(self, model: nn.Module, layout: Layout) -> None:
+        self.layout = layout
+        given = layout.apart(layout.packed[:1])
+        self.named = isinstance(given, dict) and binds(model, (), given)
+        self.in_a_row = isinstance(given, tuple | list) and binds(model, given, {})
+
+    def __deepcopy__(self, _: object) -> "Apart":
+        """Return itself: a copy of the model takes what the model takes."""
+        return self
+
+    def __call__(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
+        """Return what the model is called with in place of one packed tensor."""
+        inputs = self.layout.apart(given[0])
+        if self.named:
+            return given[1:], {**inputs, **named}
+        return (*(inputs if self.in_a_row else (inputs,)), *given[1:]), named
+
+
+def binds(model: nn.Module, given: Any, named: dict[str, Any]) -> bool:
+    """Return whether the forward of a model can be called so."""
+    try:
+        inspect.signature(model.forward).bind(*given, **named)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def refuse_parts(parts: list[Tensor], given: Any, what: str) -> None:
+    """Raise `BadInput` for what cannot lie side by side."""
+    if not parts:
+        raise BadInput(
+            f"the {what} are of type {type(given).__name__}, in which there is no tensor with samples; give a tensor, "
+            "or several by name or in a row, samples first"
+        )
+    counts = sorted({len(part) for part in parts})
+    if len(counts) > 1:
+        raise BadInput(
+            f"the {what} hold tensors of {' and '.join(f'{count:,}' for count in counts)} samples; each must begin "
+            "with the same samples. What is the same for all of them belongs into the model, as a buffer"
+        )
+    if any(part.is_complex() for part in parts):
+        raise BadInput(f"among the {what} are complex numbers beside others; give torch.view_as_real of them")
+
+
+def common_type(parts: list[Tensor]) -> torch.dtype:
+    """Return the least type that holds the numbers of all parts: whole ones stay whole where there are no others."""
+    if not any(part.is_floating_point() for part in parts):
+        return torch.int64
+    whole = [part for part in parts if not part.is_floating_point() and part.numel()]
+    large = any(part.dtype != torch.bool and part.abs().max() >= EXACT for part in whole)
+    return torch.float64 if large or any(part.dtype == torch.float64 for part in parts) else torch.float32
+
+
+@contextmanager
+def packed(model: nn.Module, batch: Batch, loss: Loss) -> Iterator[tuple[Examples, Loss]]:
+    """Give a batch as two tensors, and a loss that takes them; for so long the model takes them too, and its copies.
+
+    Args:
+        model: it has a hook more within, and is as it was afterwards.
+        batch: two tensors are given back as they are.
+        loss: from what the model gives and the targets, in the form in which they are given.
+    """
+    inputs, targets = batch
+    held = loss
+    if not isinstance(targets, Tensor):
+        layout = Layout(targets, "targets")
+        targets, held = layout.packed, of_parts(loss, layout)
+    if isinstance(inputs, Tensor):
+        yield (inputs, targets), held
+        return
+    apart = Apart(model, Layout(inputs, "inputs"))
+    hook = model.register_forward_pre_hook(apart, prepend=True, with_kwargs=True)
+    try:
+        yield (apart.layout.packed, targets), held
+    finally:
+        hook.remove()
+
+
+def of_parts(loss: Loss, layout: Layout) -> Loss:
+    """Return a loss that takes targets side by side for one that takes them apart."""
+    return lambda given, targets: loss(given, layout.apart(targets))
+
+
+def unpacked(model: nn.Module) -> nn.Module:
+    """Take the hook off a copy that was made within, and return the copy."""
+    for key, hook in list(model._forward_pre_hooks.items()):
+        if isinstance(hook, Apart):
+            del model._forward_pre_hooks[key]
+            model._forward_pre_hooks_with_kwargs.pop(key, None)
+    return model
+
+
+def layout_of(model: nn.Module) -> Layout | None:
+    """Return how the inputs of a model lie side by side; None where it takes one tensor."""
+    return next((hook.layout for hook in model._forward_pre_hooks.values() if isinstance(hook, Apart)), None)
+
+
+def main_part(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the inputs of a model, or of several side by side those that are spoken of."""
+    layout = layout_of(model)
+    return inputs if layout is None else layout.part(inputs, layout.main)
