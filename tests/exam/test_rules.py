@@ -123,6 +123,19 @@ FAULTS: dict[str, Callable[[], Case]] = {
     "learning rate too low": lambda: with_optimizer(lr=1e-9),
     "weight decay swallows the weights": lambda: with_optimizer(weight_decay=1.0),
     "momentum out of range": lambda: with_optimizer(momentum=0.999),
+    "targets out of range": lambda: case(
+        seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),
+        (batch()[0], 2.0 * (batch()[1][:, None] > 1) - 1),
+        F.binary_cross_entropy_with_logits,
+    ),
+    "targets are not scaled": lambda: case(
+        seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),
+        (batch()[0], 3e5 + 1e5 * batch()[1][:, None].float()),
+        F.mse_loss,
+    ),
+    "dropout leaves next to nothing": lambda: case(
+        seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 256), nn.Dropout(0.95), nn.Linear(256, 4)))
+    ),
     "optimiser misses parameters": half_optimised,
     "everything is frozen": lambda: case(edited(lambda m: m.requires_grad_(False))),
     "frozen layers were never trained": lambda: case(
@@ -179,6 +192,17 @@ HEALTHY: dict[str, Callable[[], Case]] = {
         (batch()[0], F.one_hot(batch()[1]).float()),
         F.binary_cross_entropy,
     ),
+    "targets around 30": lambda: case(
+        seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),
+        (batch()[0], 30 + 10 * batch()[1][:, None].float()),
+        F.mse_loss,
+    ),
+    "counts": lambda: case(
+        seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),
+        (batch()[0], 500.0 * batch()[1][:, None]),
+        F.poisson_nll_loss,
+    ),
+    "half of it dropped": lambda: case(nn.Sequential(seeded(plain)[:-1], nn.Dropout(0.5), seeded(plain)[-1])),
     "a few void labels": lambda: labels_like(lambda y: y.index_fill(0, torch.arange(9), -100)),
 }
 

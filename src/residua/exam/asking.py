@@ -47,6 +47,7 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
         reads_targets=reads_targets(loss, given, targets),
         falls=falls(loss, given, targets),
         floorless=not targets.is_floating_point() and floorless(loss, given, targets),
+        overreached=overreached(loss, given, targets),
     )
 
 
@@ -137,6 +138,20 @@ def floorless(loss: Loss, given: Any, targets: Tensor) -> bool:
         return False
     far = each(given, lambda values: FAR * values), each(given, lambda values: -FAR * values)
     return any(asked(loss, there, targets) < FLOOR for there in far)
+
+
+def overreached(loss: Loss, given: Any, targets: Tensor) -> bool:
+    """Return whether a loss that has a floor for targets from 0 to 1 has none for these, as -1 or 255 for a share."""
+    outputs = answer(given)
+    wanted = None if outputs is None or targets.is_complex() else as_shares(targets, outputs)
+    if wanted is None or bool(((wanted >= 0) & (wanted <= 1)).all()):
+        return False
+    within = targets.clamp(0, 1)
+    if not saturates(loss, given, within):
+        return False
+    sides = FAR * torch.where(wanted > 0.5, 1.0, -1.0).to(wanted.dtype)
+    far = each(given, lambda values: sides if values.shape == sides.shape else values)
+    return asked(loss, far, targets) < FLOOR and asked(loss, far, within) > FLOOR / 10
 
 
 def asked(loss: Loss, given: Any, targets: Tensor) -> float:
@@ -234,6 +249,8 @@ def describe_targets(targets: Tensor, outputs: Tensor) -> Targets:
         classes=len(torch.unique(kept)),
         void=void.double().mean().item(),
         finite=bool(torch.isfinite(targets).all()),
+        mean=kept.mean().item() if len(kept) else 0.0,
+        deviation=kept.std(correction=0).item() if len(kept) else 0.0,
     )
 
 

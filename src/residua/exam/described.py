@@ -59,6 +59,8 @@ class Targets:
         void: share of the values that the loss leaves out.
         finite: no value is infinite or not a number.
         refused: some are no class of the network, and the loss does not take them.
+        mean: of the values that are not void.
+        deviation: of the same.
     """
 
     kind: Literal["classes", "masks", "numbers"]
@@ -69,6 +71,8 @@ class Targets:
     void: float
     finite: bool = True
     refused: bool = False
+    mean: float = 0.0
+    deviation: float = 0.0
 
     def beyond(self, outputs: int) -> bool:
         """Return whether some are no class of so many."""
@@ -115,6 +119,7 @@ class Losses:
         reads_targets: it depends on them; one that compares samples with one another may not.
         falls: it is smaller for right answers than for those of other samples; None where nobody knows.
         floorless: it is one of classes and falls far below 0 as outputs grow.
+        overreached: it has a floor for targets from 0 to 1, and for these it has none.
     """
 
     value: float
@@ -126,3 +131,4 @@ class Losses:
     reads_targets: bool
     falls: bool | None
     floorless: bool
+    overreached: bool

@@ -17,6 +17,7 @@ from residua.exam.packing import Batch, packed
 from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
+from residua.exam.rules.strides import CREEPS, creeps, overshoots
 from residua.exam.several import Moving, as_one
 from residua.exam.suspicion import suspicions
 from residua.exam.trial import ProbeRow
@@ -106,7 +107,12 @@ def diagnose(
 def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL) -> Diagnosis:
     """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
     found = features(seen)
-    ruled = [*(cause for rule in RULES for cause in rule(seen)), *diverging(probed)]
+    ruled = [cause for rule in RULES for cause in rule(seen)]
+    if not any(cause.symptom for cause in ruled):  # a gradient that is next to none makes steps of no length
+        ruled += creeps(seen, steps, probed)
+    ruled += (
+        diverging(probed) if probed else overshoots(seen)
+    )  # a probe sees better what steps do to the loss
     stuck = tuple(nowhere(probed))
     likely = probability(found, probed, [*ruled, *stuck], steps=steps)
     # A rate at which a network trains is neither too high nor too low, whatever another one does.
@@ -130,9 +136,9 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
 
 
 def ranked(causes: Iterable[Cause]) -> list[Cause]:
-    """Return the causes, symptoms after what may explain them, then the most harmful first.
+    """Return the causes, symptoms after what may explain them, then the most harmful first; low rates last of these.
 
     A probe that names a learning rate says it better than its setting alone.
     """
     last = {cause.name: cause for cause in causes}
-    return sorted(last.values(), key=lambda cause: (cause.symptom, -cause.harm))
+    return sorted(last.values(), key=lambda cause: (cause.symptom, cause.name == CREEPS, -cause.harm))

@@ -36,6 +36,7 @@ def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer |
                 optimised=None if moved is None else id(parameter) in moved,
                 reached=gradient is not None,
                 drawn=matrix and as_drawn(values),
+                new=matrix and (as_drawn(values) or as_normal(values)),
                 size=math.sqrt(mean_square(values)),
                 gradient=0.0 if gradient is None else math.sqrt(mean_square(gradient)),
                 gain=spread,
@@ -57,6 +58,21 @@ def as_drawn(values: Tensor) -> bool:
         return False
     most = values.abs().max().item()
     return most > 0 and abs(values.std(correction=0).item() * math.sqrt(3) / most - 1) < 0.03
+
+
+def as_normal(values: Tensor) -> bool:
+    """Return whether weights lie normally around 0, as new ones often do; a training leaves more far out.
+
+    >>> _ = torch.manual_seed(0)
+    >>> as_normal(torch.randn(64, 64) / 8), as_normal(torch.randn(64, 64) ** 3)
+    (True, False)
+    """
+    if values.numel() < MANY:
+        return False
+    deviation = values.std(correction=0).item()
+    near = abs(values.mean().item()) < 5 * deviation / math.sqrt(values.numel())
+    tails = (values / deviation).pow(4).mean().item() - 3 if deviation else math.inf
+    return near and -1 < tails < max(0.3, 5 * math.sqrt(24 / values.numel()))
 
 
 def norms(model: nn.Module, values: Mapping[str, int]) -> tuple[Norm, ...]:
@@ -124,6 +140,7 @@ def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisa
         least_lr=min(rates),
         momentum=max(momenta),
         weight_decay=max(float(group.get("weight_decay", 0.0)) for group in groups),
+        epsilon=max(float(group.get("eps", 0.0)) for group in groups),
         foreign=sum(id(p) not in own for group in groups for p in group["params"]),
         climbs=all(group.get("maximize", False) for group in groups),
     )

@@ -45,6 +45,7 @@ class Layer:
         spread: share of the second moment that differs between samples; None as above.
         gradient: mean square of the gradient of the loss there; None where none arrives.
         places: of a picture in which a convolution gives something; 1 for other layers.
+        drops: share of what it is given that it sets to 0 on purpose, as a dropout does.
         pull: norm of the gradient of its weights times their own; how much the loss would change with the weights
             in proportion. None where it has none.
     """
@@ -62,6 +63,7 @@ class Layer:
     spread: float | None
     gradient: float | None
     places: int
+    drops: float
     pull: float | None
 
     @property
@@ -88,6 +90,7 @@ class Weight:
         size: root mean square of the weights.
         gradient: root mean square of their gradient.
         drawn: its numbers lie as PyTorch draws those of a new layer, between two bounds and equally often.
+        new: so they lie, or as others draw them, normally.
         gain: deviation times the root of the fan-in: 1.41 after He, 1 after Glorot, 0.58 as PyTorch has it.
     """
 
@@ -98,6 +101,7 @@ class Weight:
     optimised: bool | None
     reached: bool
     drawn: bool
+    new: bool
     size: float
     gradient: float
     gain: float | None
@@ -163,6 +167,7 @@ class Optimisation:
         least_lr: the smallest.
         momentum: the largest; the first beta of Adam.
         weight_decay: the largest.
+        epsilon: what stands under the fraction beside the gradient; 0 where there is no fraction.
         foreign: parameters that it moves and that are not the model's.
         climbs: it makes what it is given as large as it can.
     """
@@ -172,6 +177,7 @@ class Optimisation:
     least_lr: float
     momentum: float
     weight_decay: float
+    epsilon: float
     foreign: int
     climbs: bool
 
@@ -203,6 +209,8 @@ class Observation:
         coherence: None where there is no gradient to follow.
         first_step: nothing where there is no gradient to follow.
         arriving: mean and deviation of what the first layer with weights is given; None where it is no float.
+        own_step: by how much one step of the optimiser, at its own rate, changes the loss of its batch, over that loss;
+            None where there is no optimiser, or no telling.
         failure: what PyTorch says where it computes no gradient of a loss that is there; None where it does.
     """
 
@@ -218,6 +226,7 @@ class Observation:
     wiring: Wiring
     coherence: Coherence | None
     first_step: FirstStep
+    own_step: float | None
     failure: str | None
     arriving: tuple[float, float] | None
     optimisation: Optimisation | None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
 
 from residua.errors import BadInput
 from residua.exam.asking import ask, describe_targets, refuses_beyond
@@ -21,6 +22,7 @@ from residua.exam.inputs import described
 from residua.exam.inventory import norms, optimisation, weights
 from residua.exam.observation import FirstStep, Layer, Observation, Wiring
 from residua.exam.squashing import squashed
+from residua.exam.strides import own_step
 from residua.exam.waking import duplicate, woken
 from residua.exam.wiring import wiring
 from residua.look import (
@@ -76,6 +78,7 @@ def observe(
         refuse_loss(loss, given, chosen[1])
     awake, _ = woken(model, chosen, loss)
     back, failure = differentiated(awake, chosen, loss)
+    own = None if optimizer is None else own_step(model, chosen, loss, optimizer)
     coherent, taken = followed(*in_float32(awake, chosen, back), loss)
     parts = observed_parts(awake, chosen[0])
     return Observation(
@@ -92,6 +95,7 @@ def observe(
         wiring=wired(model, chosen[0]),
         coherence=coherent,
         first_step=taken,
+        own_step=own,
         failure=failure,
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
@@ -277,10 +281,16 @@ def layers(model: nn.Module, parts: Sequence[PartSeen], back: Backward) -> tuple
             spread=part.samples.spread if part.samples else None,
             gradient=gradients.get(part.signal.name),
             places=part.places,
+            drops=drops(modules[part.signal.name]),
             pull=pull(modules[part.signal.name], pulls.get(part.signal.name)),
         )
         for part in parts
     )
+
+
+def drops(module: nn.Module) -> float:
+    """Return the share that a dropout sets to 0; 0 for other layers, and for one that is not training."""
+    return module.p if isinstance(module, _DropoutNd) and module.training else 0.0
 
 
 def pull(module: nn.Module, gradient: float | None) -> float | None:

@@ -1,6 +1,5 @@
 """The second look: real steps on copies, at several learning rates."""
 
-from collections.abc import Mapping
 from typing import Any, Final, final
 
 import torch
@@ -11,8 +10,8 @@ from torch.utils.flop_counter import flop_registry
 from residua.errors import BadInput
 from residua.exam.calling import REFUSALS
 from residua.exam.few import few
-from residua.exam.inventory import rate_of
 from residua.exam.level import Level
+from residua.exam.strides import begun
 from residua.exam.trial import ENOUGH, STEPS, ProbeRow, Trial
 from residua.exam.waking import duplicate, duplicate_both
 from residua.look import Examples, Loss, seeded, untouched
@@ -28,8 +27,6 @@ WORK = 1e12
 """Multiply-adds, twice, that they may take: some seconds of two cores."""
 THERE_AND_BACK = 3
 """What a step takes of the work of a forward pass."""
-WARMING = 0.1
-"""Of the rate that a schedule leads to, what the first steps are at: some networks are only trained so."""
 FOLLOWS = 0.05
 """Share of the loss of samples that a copy has not learned from, which it saves where targets follow the inputs."""
 APART = 4
@@ -150,12 +147,6 @@ def trial(model: nn.Module, optimizer: torch.optim.Optimizer | None, place: int)
     else:
         stepping = torch.optim.AdamW(moved.parameters(), lr=rate)
     return Trial(moved, stepping, None)
-
-
-def begun(group: Mapping[str, Any]) -> float:
-    """Return the learning rate of a group that a probe begins with: of one that is to warm up, a part of the whole."""
-    whole = rate_of(group)
-    return WARMING * whole if group["lr"] < whole else whole
 
 
 def patient(trials: list[Trial]) -> Trial:

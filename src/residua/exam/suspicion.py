@@ -1,12 +1,12 @@
 """What is said where no rule is sure, and what was weighed speaks against a network all the same."""
 
 from collections.abc import Iterator
-from statistics import median
 
 from residua.exam.cause import Cause
 from residua.exam.features import features, shortened
-from residua.exam.observation import ADAPTIVE, Observation
+from residua.exam.observation import Observation
 from residua.exam.rules.gradient import DEEP
+from residua.exam.strides import travelled
 
 LOUD = 10.0
 """Times the loss of the best answer that looks at nothing, from which a first loss is far off."""
@@ -107,20 +107,12 @@ def squeezed(seen: Observation) -> Iterator[Cause]:
 
 def short(seen: Observation, steps: int) -> Iterator[Cause]:
     """Suspect a learning rate with which the weights hardly move in the whole training."""
-    found = seen.optimisation
-    moved = [weight for weight in seen.weights if weight.matrix and weight.trainable and weight.size]
-    if found is None or not moved or not found.lr > 0 or found.kind not in (*ADAPTIVE, "SGD"):
-        return
-    longer = 1 / (1 - found.momentum) if found.kind == "SGD" and 0 <= found.momentum < 1 else 1.0
-    lengths = [1.0 if found.kind in ADAPTIVE else longer * weight.gradient for weight in moved]
-    way = (
-        steps * found.lr * median(length / weight.size for length, weight in zip(lengths, moved, strict=True))
-    )
-    if way < SHORT:
+    way = travelled(seen, steps)
+    if way is not None and seen.optimisation is not None and way < SHORT:
         yield Cause(
             name="learning rate too low",
-            evidence=f"in {steps:,} steps such as the first, at {found.lr:g}, weights move by {100 * way:.1g} % of "
-            "their size",
+            evidence=f"in {steps:,} steps such as the first, at {seen.optimisation.lr:g}, weights move by "
+            f"{100 * way:.1g} % of their size",
             harm=0.5,
             symptom=True,
         )

@@ -7,6 +7,8 @@ from residua.exam.observation import Observation
 
 LOUD = 20.0
 """Mean or deviation that a model cannot mean to give its own first layer."""
+OFF = 30.0
+"""Deviations that the mean is from 0, as of years or coordinates, from which the inputs are one to a network."""
 FAR = 4.0
 """Deviations that the mean may be from 0, and the deviation from 1, before a network notices."""
 
@@ -52,7 +54,7 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
             name="inputs are not normalised",
             evidence=f"mean {inputs.mean:.3g} and deviation {inputs.deviation:.3g}"
             + (", as bytes have that were not divided by 255" if bytes_ else ""),
-            harm=0.2,
+            harm=0.5 if abs(inputs.mean) > OFF * inputs.deviation else 0.2,
         )
     elif seen.arriving is not None and max(map(abs, seen.arriving)) > LOUD:
         mean, deviation = seen.arriving

@@ -10,6 +10,8 @@ FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
 CHANCE = 2.5
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in thirty is above."""
+LARGE = 100.0
+"""Times what a network gives at first, or 1: so far no usual steps bring its answers."""
 ON_EDGES = 2.0
 """The same of the edges of pictures and masks."""
 
@@ -65,6 +67,30 @@ def endless(seen: Observation) -> Iterator[Cause]:
             name="loss has no floor",
             evidence="it falls far below 0 as the outputs grow: its sign is wrong, or it wants no logits",
             harm=0.8,
+        )
+
+
+def overreached(seen: Observation) -> Iterator[Cause]:
+    """Find targets that a loss of shares cannot mean."""
+    if seen.loss.overreached:
+        yield Cause(
+            name="targets out of range",
+            evidence=f"targets from {seen.targets.least:g} to {seen.targets.most:g}: for shares from 0 to 1 the loss "
+            "has a floor, and for these it falls without end as the outputs grow",
+            harm=0.8,
+        )
+
+
+def unscaled(seen: Observation) -> Iterator[Cause]:
+    """Find numbers to be given that are far larger than what a network gives at first."""
+    targets, given = seen.targets, seen.outputs.size
+    size = math.hypot(targets.mean, targets.deviation)
+    if targets.kind == "numbers" and seen.loss.falls and size > LARGE * max(1.0, given):
+        yield Cause(
+            name="targets are not scaled",
+            evidence=f"they have mean {targets.mean:.3g} and deviation {targets.deviation:.3g}, and the network gives "
+            f"numbers of about {given:.2g}",
+            harm=0.5,
         )
 
 
@@ -208,4 +234,16 @@ def lost(seen: Observation) -> Iterator[Cause]:
         )
 
 
-RULES = (broken, doubled, over_batch, endless, crossed, out_of_range, alone, unrelated, lost)
+RULES = (
+    broken,
+    doubled,
+    over_batch,
+    endless,
+    overreached,
+    unscaled,
+    crossed,
+    out_of_range,
+    alone,
+    unrelated,
+    lost,
+)

@@ -13,6 +13,8 @@ LEFT = 1e-4
 DEAD = 0.98
 """Share of zeros of a layer that says nothing any more; half of a ReLU's are zero."""
 SATURATED = 0.9
+DROPS = 0.9
+"""Share that is set to 0 by more than any dropout in use."""
 ALIKE = 1e-5
 """Share of the second moment that differs between samples: below it they are one sample to what comes next."""
 
@@ -122,4 +124,17 @@ def carries(seen: Observation, place: int) -> bool:
     return all(forgets(layer) or not layer.second_moment for layer in later)
 
 
-RULES = (dies, explodes, dead, saturates, collapses)
+def drops(seen: Observation) -> Iterator[Cause]:
+    """Find a dropout that leaves next to nothing of what it is given."""
+    layer = max(seen.layers, key=lambda layer: layer.drops, default=None)
+    if layer is not None and layer.drops > DROPS:
+        yield Cause(
+            name="dropout leaves next to nothing",
+            evidence=f"it sets {100 * layer.drops:.3g} % of what it is given to 0; what is kept is meant to be its "
+            "counterpart",
+            layer=layer.name,
+            harm=0.6,
+        )
+
+
+RULES = (dies, explodes, dead, saturates, collapses, drops)

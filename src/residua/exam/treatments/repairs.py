@@ -92,6 +92,18 @@ def standardise(patient: Patient) -> str | None:
     return f"take {inputs.mean:.3g} from the inputs and divide them by {inputs.deviation:.3g}"
 
 
+def scale_targets(patient: Patient) -> str | None:
+    """Bring the answers to the mean and the deviation of the targets."""
+    wanted = patient.seen.targets
+    outputs = answer(patient.model(patient.batch[0][:8]))
+    if not wanted.deviation or outputs is None or outputs.ndim > 2 or layout_of(patient.model):
+        return None
+    scale = Standardised(-wanted.mean / wanted.deviation, 1 / wanted.deviation).to(patient.batch[0].device)
+    scale.train(patient.model.training)
+    patient.model = Chain(model=patient.model, scale=scale).train(patient.model.training)
+    return f"multiply the answers by {wanted.deviation:.3g} and add {wanted.mean:.3g}"
+
+
 def forget_statistics(patient: Patient) -> str | None:
     """Begin the running statistics anew, at PyTorch's own momentum."""
     kept = [m for m in patient.model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]

@@ -1,0 +1,57 @@
+"""What goes wrong with the steps that an optimiser takes in this very network, however usual its settings look."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from residua.exam.cause import Cause
+from residua.exam.observation import Observation
+from residua.exam.strides import travelled
+from residua.exam.trial import ProbeRow
+
+RISES, LEAPS = 0.5, 2.0
+"""Of the loss, what one step at a rate that fits does not add to the loss of its own batch: hardly ever anything."""
+CREEPS: Final = "learning rate too low"
+"""What a gradient may be too small for, for many other reasons."""
+AT_ONCE: Final = 20
+"""Part of the training within which a probe has learned enough, so that its rate cannot be too low."""
+NEW, HARDLY, TRAINED = 0.15, 0.05, 0.02
+"""Of their size, what weights have to move in a whole training at the least: those that were just drawn at random (of
+some eighty healthy trainings of all kinds all but one went twice their size and more, and rows of layers learn with
+SGD at .4 and come half of the way at .1), and others, which know something already."""
+
+
+def overshoots(seen: Observation) -> Iterator[Cause]:
+    """Find a rate at which the first step leaves its own batch worse than it was."""
+    rise, found = seen.own_step, seen.optimisation
+    if rise is not None and found is not None and rise > RISES:
+        yield Cause(
+            name="learning rate too high",
+            evidence=f"a first step of {found.kind} at {found.lr:g} adds {100 * rise:.2g} % to the loss of its own "
+            "batch",
+            harm=0.7 if rise > LEAPS else 0.5,
+        )
+
+
+def creeps(seen: Observation, steps: int, probed: Sequence[ProbeRow]) -> Iterator[Cause]:
+    """Find a rate with which the weights stay about where they are for all of a training.
+
+    Args:
+        seen: what the still exam saw.
+        steps: that the training is to take.
+        probed: the rows of a probe, or none.
+    """
+    way = travelled(seen, steps)
+    if way is None or seen.optimisation is None:
+        return
+    matrices = [weight for weight in seen.weights if weight.matrix and weight.trainable]
+    new = 2 * sum(weight.count for weight in matrices if weight.new) > sum(
+        weight.count for weight in matrices
+    )
+    own = next((row for row in probed if row.factor == 1), None)
+    if way < (NEW if new else TRAINED) and (own is None or own.pace * AT_ONCE > steps):
+        yield Cause(
+            name=CREEPS,
+            evidence=f"in {steps:,} steps such as the first, at {seen.optimisation.lr:g}, weights move by "
+            f"{100 * way:.1g} % of their size",
+            harm=0.8 if way < (HARDLY if new else TRAINED / 5) else 0.6,
+        )

@@ -1,0 +1,87 @@
+"""How far an optimiser's own steps go: the first of them, tried on a copy, and all of a training, reckoned from it."""
+
+import math
+from collections.abc import Mapping
+from statistics import median
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from residua.errors import BadInput
+from residua.exam.calling import REFUSALS
+from residua.exam.inventory import rate_of
+from residua.exam.observation import ADAPTIVE, Observation
+from residua.exam.waking import duplicate_both
+from residua.look import Examples, Loss, seeded
+
+WARMING: Final = 0.1
+"""Of a rate that a schedule is about to warm up, what its first steps take."""
+
+
+def own_step(
+    model: nn.Module, examples: Examples, loss: Loss, optimizer: torch.optim.Optimizer
+) -> float | None:
+    """Return by how much a first step at the optimiser's own rate changes the loss of its batch, over that loss.
+
+    None where it cannot be told: the optimiser searches along a line, or cannot be copied. Infinite where the loss is
+    no number afterwards.
+
+    >>> layer = nn.Linear(1, 1, bias=False)
+    >>> examples = torch.ones(4, 1), torch.full((4, 1), 2.0)
+    >>> change = own_step(layer, examples, nn.functional.mse_loss, torch.optim.SGD(layer.parameters(), lr=2.0))
+    >>> round(change, 3)  # from a distance d to the target to -3 d
+    8.0
+    """
+    if isinstance(optimizer, torch.optim.LBFGS):
+        return None
+    inputs, targets = examples
+    try:
+        with seeded(model):
+            moved, stepping = duplicate_both(model, optimizer)
+            stepping.zero_grad()
+            for group in stepping.param_groups:
+                if "lr" in group:
+                    group["lr"] = begun(group)
+            with torch.enable_grad():
+                before: Tensor = loss(moved(inputs), targets)
+            torch.autograd.backward(before)
+            stepping.step()
+        with seeded(model), torch.no_grad():
+            after = loss(moved(inputs), targets)
+    except (BadInput, *REFUSALS):
+        return None
+    first, then = before.item(), after.item()
+    if not math.isfinite(first) or not first:
+        return None
+    return (then - first) / abs(first) if math.isfinite(then) else math.inf
+
+
+def begun(group: Mapping[str, Any]) -> float:
+    """Return the learning rate of a group that a training begins with: of one that is to warm up, a part of the whole.
+
+    >>> begun({"lr": 0.01, "initial_lr": 1.0}), begun({"lr": 0.1})
+    (0.1, 0.1)
+    """
+    whole = rate_of(group)
+    return WARMING * whole if float(group["lr"]) < whole else whole
+
+
+def travelled(seen: Observation, steps: int) -> float | None:
+    """Return how far a matrix in the middle moves in a whole training of steps such as the first, over its size.
+
+    None where nothing says how long the steps are.
+    """
+    found = seen.optimisation
+    moved = [weight for weight in seen.weights if weight.matrix and weight.trainable and weight.size]
+    if found is None or not moved or not found.lr > 0 or found.kind not in (*ADAPTIVE, "SGD"):
+        return None
+    if found.kind in ADAPTIVE:
+        # What stands under the fraction beside the gradient makes the steps of a small one shorter.
+        lengths = [w.gradient / (w.gradient + found.epsilon) if w.gradient else 0.0 for w in moved]
+        count = 2 * math.sqrt(steps) if found.kind == "Adagrad" else float(steps)
+    else:
+        lengths, count = [weight.gradient for weight in moved], float(steps)
+        if 0 <= found.momentum < 1:
+            count /= 1 - found.momentum
+    return count * found.lr * median(far / weight.size for far, weight in zip(lengths, moved, strict=True))

@@ -1,0 +1,139 @@
+"""Rates that look usual and do not fit this network, or so short a training."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import residua
+from residua.exam import diagnose
+from residua.exam.inventory import as_normal
+from residua.exam.strides import own_step, travelled
+
+HIGH, LOW = "learning rate too high", "learning rate too low"
+
+
+def rows(layers: int = 2) -> nn.Module:
+    torch.manual_seed(0)
+    middle = [part for _ in range(layers) for part in (nn.Linear(64, 64), nn.ReLU())]
+    return nn.Sequential(nn.Linear(20, 64), nn.ReLU(), *middle, nn.Linear(64, 4))
+
+
+def samples(scale: float = 1.0) -> tuple[Tensor, Tensor]:
+    inputs = torch.randn(128, 20, generator=torch.Generator().manual_seed(0))
+    return scale * inputs, inputs[:, :4].argmax(1)
+
+
+def sgd(rate: float, **settings: float) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    return lambda model: torch.optim.SGD(model.parameters(), lr=rate, **settings)
+
+
+def adam(rate: float, **settings: float) -> Callable[[nn.Module], torch.optim.Optimizer]:
+    return lambda model: torch.optim.Adam(model.parameters(), lr=rate, **settings)
+
+
+def names(
+    make: Callable[[nn.Module], torch.optim.Optimizer],
+    batch: tuple[Tensor, Tensor],
+    steps: int = 500,
+    model: nn.Module | None = None,
+) -> list[str]:
+    model = model or rows()
+    found = diagnose(model, batch, optimizer=make(model), depth="still", steps=steps)
+    return [cause.name for cause in found.causes]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [sgd(0.05), sgd(0.05, momentum=0.9), adam(1e-3), adam(3e-3), adam(1e-4)],
+    ids=["sgd", "momentum", "adam", "fast", "slow"],
+)
+def test_usual_rates_are_left_alone(make: Callable[[nn.Module], torch.optim.Optimizer]) -> None:
+    assert names(make, samples()) == []
+
+
+@pytest.mark.parametrize("make", [sgd(30.0), adam(0.3)], ids=["sgd", "adam"])
+def test_a_first_step_that_makes_its_own_batch_worse_is_too_long(
+    make: Callable[[nn.Module], torch.optim.Optimizer],
+) -> None:
+    assert HIGH in names(make, samples())
+
+
+def test_a_usual_rate_is_too_high_for_inputs_that_are_too_large() -> None:
+    assert HIGH in names(sgd(0.05), samples(scale=200.0))
+
+
+def test_a_rate_that_warms_up_is_tried_at_its_beginning() -> None:
+    def warming(model: nn.Module) -> torch.optim.Optimizer:
+        optimizer = sgd(10.0)(model)
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 100))
+        return optimizer
+
+    model, batch = rows(), samples()
+    tenth, whole = (own_step(model, batch, F.cross_entropy, make(model)) for make in (warming, sgd(10.0)))
+    assert tenth is not None
+    assert whole is not None
+    assert tenth < whole
+
+
+@pytest.mark.parametrize("make", [adam(1e-6), sgd(1e-5), adam(1e-3, eps=10.0)], ids=["adam", "sgd", "eps"])
+def test_weights_that_stay_where_they_are_are_moved_too_slowly(
+    make: Callable[[nn.Module], torch.optim.Optimizer],
+) -> None:
+    assert LOW in names(make, samples())
+
+
+def test_the_same_rate_is_enough_for_a_training_that_is_longer() -> None:
+    assert LOW in names(adam(3e-5), samples(), steps=200)
+    assert LOW not in names(adam(3e-5), samples(), steps=20_000)
+
+
+def test_weights_that_were_trained_before_may_move_little() -> None:
+    model = rows()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.sign() * weight.abs().pow(3) / weight.abs().pow(3).std() * weight.std())
+    assert not as_normal(model[0].weight.detach())
+    assert LOW not in names(adam(1e-5), samples(), model=model)
+    assert LOW in names(adam(1e-5), samples())
+
+
+def test_the_first_step_of_a_quadratic_is_what_it_should_be() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    examples = torch.ones(4, 1), torch.full((4, 1), 2.0)
+    for rate in (0.5, 1.0, 2.0):
+        change = own_step(layer, examples, F.mse_loss, sgd(rate)(layer))
+        assert change == pytest.approx((1 - 2 * rate) ** 2 - 1, abs=1e-5)
+    assert own_step(layer, examples, F.mse_loss, torch.optim.LBFGS(layer.parameters())) is None
+
+
+def test_a_loss_that_is_lost_is_infinitely_worse() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    examples = torch.ones(4, 1), torch.full((4, 1), 2.0)
+    assert own_step(layer, examples, F.mse_loss, sgd(1e30)(layer)) == math.inf
+
+
+def test_what_is_travelled_is_what_adam_says() -> None:
+    model, batch = rows(), samples()
+    found = diagnose(model, batch, optimizer=adam(1e-3)(model), depth="still")
+    sizes = sorted(w.size for w in found.seen.weights if w.matrix)
+    way = travelled(found.seen, 100)
+    assert way is not None
+    assert 0.1 / sizes[-1] <= way <= 0.1 / sizes[0]
+
+
+def test_targets_that_are_far_off_are_scaled_by_a_treatment() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1))
+    inputs, _ = samples()
+    targets = 3e5 + 1e5 * inputs[:, :1]
+    healed = residua.heal(
+        model, (inputs, targets), loss=F.mse_loss, optimizer=adam(1e-3)(model), depth="still"
+    )
+    assert healed.before.causes[0].name == "targets are not scaled"
+    assert any("multiply the answers" in edit.words for edit in healed.edits)
+    given = healed.model(inputs)
+    assert 1e5 < given.mean().item() < 5e5
