@@ -213,6 +213,14 @@ def test_what_is_well_is_left_alone(name: str) -> None:
     assert named(HEALTHY[name]()) == []
 
 
+@pytest.mark.parametrize(("steps", "harm"), [(200, 0.7), (400, 0.3), (1000, 0.0)])
+def test_statistics_that_follow_slowly_harm_a_training_that_ends_before_them(steps: int, harm: float) -> None:
+    model = edited(lambda m: setattr(m[1], "momentum", 0.01))
+    found = diagnose(model, batch(), depth="still", steps=steps)
+    known = {cause.name: cause.harm for cause in (*found.causes, *found.notes)}
+    assert known["running statistics follow slowly"] == harm
+
+
 def test_a_frozen_backbone_is_a_note() -> None:
     model = edited(lambda m: m[0].requires_grad_(False))
     found = diagnose(model, batch(), depth="still")

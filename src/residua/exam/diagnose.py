@@ -17,6 +17,7 @@ from residua.exam.packing import Batch, packed
 from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
+from residua.exam.rules.normalisation import lagging
 from residua.exam.rules.strides import CREEPS, creeps, overshoots
 from residua.exam.several import Moving, as_one
 from residua.exam.suspicion import suspicions
@@ -107,8 +108,9 @@ def diagnose(
 def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL) -> Diagnosis:
     """Return what is to be said of a network that was looked at, with the rows of a probe or with none."""
     found = features(seen)
-    ruled = [cause for rule in RULES for cause in rule(seen)]
-    if not any(cause.symptom for cause in ruled):  # a gradient that is next to none makes steps of no length
+    ruled = [*(cause for rule in RULES for cause in rule(seen)), *lagging(seen, steps)]
+    # A gradient that is next to none makes steps of no length, and a rate that is next to none is named already.
+    if not any(cause.symptom or cause.name == CREEPS for cause in ruled):
         ruled += creeps(seen, steps, probed)
     ruled += (
         diverging(probed) if probed else overshoots(seen)

@@ -12,8 +12,8 @@ FEW = 8
 GAP = 0.5
 LEFT = 0.01
 """Share of their start that running statistics may still hold when a network is used."""
-LONG = 2_000
-"""Steps that many a training on one's own pictures does not have."""
+MUCH = 0.05
+"""Share of it with which a deep network hardly answers at all."""
 SETTLED = 20
 """Batches after which running statistics should be near those of the batch."""
 
@@ -103,8 +103,8 @@ def followed(norm: Norm) -> int:
     return math.ceil(math.log(LEFT) / math.log1p(-norm.momentum))
 
 
-def lagging(seen: Observation) -> Iterator[Cause]:
-    """Find running statistics that will still be those of the start when a short training ends.
+def lagging(seen: Observation, steps: int) -> Iterator[Cause]:
+    """Find running statistics that will still be those of the start when a training of so many steps ends.
 
     A network then scores by chance in evaluation mode, however well it has learned.
     """
@@ -120,8 +120,8 @@ def lagging(seen: Observation) -> Iterator[Cause]:
             evidence=f"with a momentum of {slowest.momentum:g} it takes {needed:,} more steps until they are those of "
             "the pictures; before that the network scores by chance in evaluation mode, however well it has learned",
             layer=slowest.name,
-            harm=0.5 if needed > LONG else 0.0,
+            harm=0.0 if needed <= steps else 0.7 if (1 - slowest.momentum) ** steps > MUCH else 0.3,
         )
 
 
-RULES = (evaluating, starving, remembering, parting, lagging)
+RULES = (evaluating, starving, remembering, parting)
