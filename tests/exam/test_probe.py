@@ -24,6 +24,13 @@ class Placed(nn.Module):
         return self.head(self.mix(x.flatten(1)) + self.mix(self.place))  # type: ignore[no-any-return]
 
 
+def test_the_work_of_a_recurrent_layer_is_counted() -> None:
+    layer = nn.LSTM(8, 16, batch_first=True)
+    with torch.no_grad(), Counted() as counted:
+        layer(torch.zeros(4, 5, 8))
+    assert counted.work == 2 * 4 * 5 * 64 * (8 + 16)
+
+
 class Faint(nn.Module):
     """Answers so small that little is learned in a step."""
 

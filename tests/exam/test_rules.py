@@ -123,6 +123,7 @@ FAULTS: dict[str, Callable[[], Case]] = {
     "learning rate too low": lambda: with_optimizer(lr=1e-9),
     "weight decay swallows the weights": lambda: with_optimizer(weight_decay=1.0),
     "momentum out of range": lambda: with_optimizer(momentum=0.999),
+    "answers pass a ReLU": lambda: case(nn.Sequential(seeded(plain), nn.ReLU())),
     "targets out of range": lambda: case(
         seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),
         (batch()[0], 2.0 * (batch()[1][:, None] > 1) - 1),
@@ -191,6 +192,11 @@ HEALTHY: dict[str, Callable[[], Case]] = {
         nn.Sequential(seeded(plain), nn.Sigmoid()),
         (batch()[0], F.one_hot(batch()[1]).float()),
         F.binary_cross_entropy,
+    ),
+    "a ReLU before counts": lambda: case(
+        seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU())),
+        (batch()[0], batch()[0].flatten(1)[:, :8].abs()),
+        F.mse_loss,
     ),
     "targets around 30": lambda: case(
         seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),

@@ -101,6 +101,29 @@ def test_weights_that_were_trained_before_may_move_little() -> None:
     assert LOW in names(adam(1e-5), samples())
 
 
+def test_a_decay_that_drowns_the_gradient_is_named_where_it_is_part_of_it() -> None:
+    swallows = "weight decay swallows the weights"
+    assert swallows in names(adam(1e-3, weight_decay=3.0), samples())
+    assert swallows not in names(adam(1e-3, weight_decay=1e-4), samples())
+    decoupled = names(
+        lambda model: torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=3.0), samples()
+    )
+    assert swallows not in decoupled
+
+
+def test_a_network_that_answers_the_same_does_not_train_however_long() -> None:
+    class Blind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = rows()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layers(0 * x)  # type: ignore[no-any-return]
+
+    found = diagnose(Blind(), samples(), depth="still", steps=1000)
+    assert found.verdict == "does not train"
+
+
 def test_the_first_step_of_a_quadratic_is_what_it_should_be() -> None:
     layer = nn.Linear(1, 1, bias=False)
     examples = torch.ones(4, 1), torch.full((4, 1), 2.0)

@@ -89,7 +89,7 @@ def forward(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:
             "it asks for gradients in its own forward, and an exam also runs it without; let it do so where "
             "torch.is_grad_enabled()"
             if wants
-            else "give it the inputs that it is trained on, as tensors"
+            else f"the exam shows it the first {len(inputs)} samples of what it was given, as tensors"
         )
         raise BadInput(f"the model cannot take a batch of {shape}: {first_line(error)}; {advice}") from error
     outputs = answer(given)

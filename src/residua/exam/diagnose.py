@@ -18,7 +18,7 @@ from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
 from residua.exam.rules.normalisation import lagging
-from residua.exam.rules.strides import CREEPS, creeps, overshoots
+from residua.exam.rules.strides import CREEPS, creeps, overshoots, shrinks
 from residua.exam.several import Moving, as_one
 from residua.exam.suspicion import suspicions
 from residua.exam.trial import ProbeRow
@@ -111,7 +111,7 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     ruled = [*(cause for rule in RULES for cause in rule(seen)), *lagging(seen, steps)]
     # A gradient that is next to none makes steps of no length, and a rate that is next to none is named already.
     if not any(cause.symptom or cause.name == CREEPS for cause in ruled):
-        ruled += creeps(seen, steps, probed)
+        ruled += [*creeps(seen, steps, probed), *shrinks(seen)]
     ruled += (
         diverging(probed) if probed else overshoots(seen)
     )  # a probe sees better what steps do to the loss

@@ -125,10 +125,10 @@ def rank(found: tuple[float, object]) -> float:
 def share(blind: float, value: float) -> float:
     """Return what share of a loss another is below it; 0 for none and for what is no number.
 
-    >>> share(2.0, 1.5), share(2.0, 3.0), share(2.0, math.nan)
-    (0.25, 0.0, 0.0)
+    >>> share(2.0, 1.5), share(-2.0, -2.5), share(2.0, 3.0), share(2.0, math.nan)
+    (0.25, 0.25, 0.0, 0.0)
     """
-    return max(0.0, (blind - value) / blind) if blind > 0 and math.isfinite(value) else 0.0
+    return max(0.0, (blind - value) / abs(blind)) if blind and math.isfinite(value) else 0.0
 
 
 def centre(values: Tensor) -> Tensor:

@@ -183,6 +183,8 @@ class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
     ) -> Any:
         given = kwargs or {}
         out = func(*args, **given)
+        if func.overloadpacket is torch.ops.aten.mkldnn_rnn_layer:  # it is missing there
+            self.work += 2 * args[0].shape[:2].numel() * sum(weight.numel() for weight in args[1:3])
         if func.overloadpacket in flop_registry:
             self.work += flop_registry[func.overloadpacket](*args, **given, out_val=out)
         return out

@@ -62,7 +62,9 @@ def probability(
     score = weights[INTERCEPT] + sum(
         weight * values[name] for name, weight in weights.items() if name != INTERCEPT
     )
-    return left(causes) * min(SUREST, 1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))
+    known = list(causes)
+    chance = min(SUREST, 1 / (1 + math.exp(-max(-30.0, min(30.0, score)))))
+    return left(known) * chance * (LOST if not probed and answers_alike(found, known) else 1)
 
 
 def left(causes: Iterable[Cause]) -> float:
@@ -74,6 +76,15 @@ def left(causes: Iterable[Cause]) -> float:
     known = list(causes)
     harmed = math.prod(1 - cause.harm for cause in known if not cause.symptom)
     return harmed * (LOST if any(cause.name == LEADS_NOWHERE for cause in known) else 1)
+
+
+def answers_alike(found: Features, causes: Iterable[Cause]) -> bool:
+    """Return whether a network answers the same whatever it is shown, and no first step would change that.
+
+    A long training weighs much for a network, and this one does not begin.
+    """
+    same = any(cause.name in COLLAPSED for cause in causes)
+    return same and found.level_step >= BLIND
 
 
 def planned(steps: int) -> float:
@@ -102,6 +113,9 @@ def verdict(likely: float) -> Verdict:
     return "slow" if likely >= UNLIKELY else "does not train"
 
 
+COLLAPSED: Final = ("samples collapse",)
+BLIND: Final = 2.4
+"""Decades below all of the loss that a first step could save: as little as is told apart from none."""
 LEARNS: Final = 0.1
 """Share of the loss that steps of a tenth take off it where the rate itself is too high."""
 SOONER: Final = 3.0

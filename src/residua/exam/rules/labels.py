@@ -10,6 +10,8 @@ FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
 CHANCE = 2.5
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in thirty is above."""
+CUT = 0.1
+"""Share of the outputs that are exactly 0, from which a ReLU has cut them; half of them at the start."""
 LARGE = 100.0
 """Times what a network gives at first, or 1: so far no usual steps bring its answers."""
 ON_EDGES = 2.0
@@ -91,6 +93,21 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
             evidence=f"they have mean {targets.mean:.3g} and deviation {targets.deviation:.3g}, and the network gives "
             f"numbers of about {given:.2g}",
             harm=0.5,
+        )
+
+
+def rectified(seen: Observation) -> Iterator[Cause]:
+    """Find answers that went through a ReLU where something below 0 is wanted, as of logits it is."""
+    targets, zeros = seen.targets, seen.outputs.zeros
+    below = targets.kind == "numbers" and targets.least < 0
+    if CUT < zeros < 1 and (below or (targets.kind != "numbers" and seen.loss.softmax)):
+        wanted = f"the targets go down to {targets.least:.3g}" if below else "logits lie on both sides of 0"
+        yield Cause(
+            name="answers pass a ReLU",
+            evidence=f"{100 * zeros:.0f} % of the outputs are 0 and none is below, and {wanted}; what is 0 for all "
+            "samples has no gradient any more",
+            layer=seen.layers[-1].name if seen.layers else None,
+            harm=0.5 if below else 0.3,
         )
 
 
@@ -241,6 +258,7 @@ RULES = (
     endless,
     overreached,
     unscaled,
+    rectified,
     crossed,
     out_of_range,
     alone,

@@ -1,6 +1,7 @@
 """What goes wrong with the steps that an optimiser takes in this very network, however usual its settings look."""
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 from typing import Final
 
 from residua.exam.cause import Cause
@@ -10,6 +11,10 @@ from residua.exam.trial import ProbeRow
 
 RISES, LEAPS = 0.5, 2.0
 """Of the loss, what one step at a rate that fits does not add to the loss of its own batch: hardly ever anything."""
+COUPLED: Final = ("SGD", "Adam", "RMSprop", "NAdam", "RAdam", "Adagrad", "Adadelta")
+"""Optimisers in which decay is a part of the gradient."""
+DROWNED = 20.0
+"""Times the gradient of the loss, in the matrix in the middle; 1 is reached at the end of many a training."""
 CREEPS: Final = "learning rate too low"
 """What a gradient may be too small for, for many other reasons."""
 AT_ONCE: Final = 20
@@ -29,6 +34,22 @@ def overshoots(seen: Observation) -> Iterator[Cause]:
             evidence=f"a first step of {found.kind} at {found.lr:g} adds {100 * rise:.2g} % to the loss of its own "
             "batch",
             harm=0.7 if rise > LEAPS else 0.5,
+        )
+
+
+def shrinks(seen: Observation) -> Iterator[Cause]:
+    """Find a decay that is part of the gradient and far more than the rest of it, so that no step learns anything."""
+    found = seen.optimisation
+    if found is None or found.kind not in COUPLED or not found.weight_decay:
+        return
+    moved = [w for w in seen.weights if w.matrix and w.trainable and w.gradient]
+    times = median(found.weight_decay * w.size / w.gradient for w in moved) if moved else 0.0
+    if times > DROWNED:
+        yield Cause(
+            name="weight decay swallows the weights",
+            evidence=f"what decay {found.weight_decay:g} adds to the gradient of a matrix is {times:.2g} times what "
+            "the loss asks for",
+            harm=0.7,
         )
 
 

@@ -53,7 +53,7 @@ def give_new_values(patient: Patient) -> str | None:
 
 def drop_probabilities(patient: Patient) -> str | None:
     """Take out the softmax or sigmoid that gives the outputs."""
-    name = closing_layer(patient)
+    name = closing_layer(patient, PROBABILITIES)
     if name is None:
         return None
     kind = type(patient.model.get_submodule(name)).__name__
@@ -61,12 +61,21 @@ def drop_probabilities(patient: Patient) -> str | None:
     return f"take out {name} ({kind}); the loss applies it"
 
 
-def closing_layer(patient: Patient) -> str | None:
-    """Return the name of the softmax or sigmoid whose output is the model's."""
+def drop_rectifier(patient: Patient) -> str | None:
+    """Take out the ReLU that gives the outputs."""
+    name = closing_layer(patient, (nn.ReLU, nn.ReLU6))
+    if name is None:
+        return None
+    patient.put(name, nn.Identity())
+    return f"take out {name} (ReLU); answers may lie below 0"
+
+
+def closing_layer(patient: Patient, kinds: tuple[type[nn.Module], ...]) -> str | None:
+    """Return the name of the layer of some kinds whose output is the model's."""
     last: dict[str, Tensor] = {}
     hooks = []
     for name, module in patient.model.named_modules():
-        if name and isinstance(module, PROBABILITIES):
+        if name and isinstance(module, kinds):
             hooks.append(
                 module.register_forward_hook(lambda _, __, out, name=name: last.__setitem__(name, out))
             )

@@ -8,6 +8,7 @@ from residua.exam.treatments.patient import Treatment
 from residua.exam.treatments.repairs import (
     adopt,
     drop_probabilities,
+    drop_rectifier,
     follow_faster,
     forget_statistics,
     give_new_values,
@@ -26,6 +27,7 @@ from residua.exam.treatments.shortcuts import add_shortcuts
 from residua.exam.treatments.traced import add_traced_shortcuts
 
 TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
+    "answers pass a ReLU": (drop_rectifier,),
     "batch too small for its norm": (group_norms,),
     "dead units": (rescale,),
     "everything is frozen": (thaw,),
