@@ -11,7 +11,9 @@ from torch import Tensor, nn
 import residua
 from residua.exam import diagnose
 from residua.exam.inventory import as_normal
+from residua.exam.probe import trial
 from residua.exam.strides import own_step, travelled
+from residua.exam.trial import RISE, STEPS
 
 HIGH, LOW = "learning rate too high", "learning rate too low"
 
@@ -160,3 +162,15 @@ def test_targets_that_are_far_off_are_scaled_by_a_treatment() -> None:
     assert any("multiply the answers" in edit.words for edit in healed.edits)
     given = healed.model(inputs)
     assert 1e5 < given.mean().item() < 5e5
+
+
+def test_a_probe_lets_a_rate_that_warms_up_come_to_its_height() -> None:
+    model = rows(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, step / 100))
+    rated = trial(model, optimizer, 0)
+    inputs, labels = samples()
+    rated.go([(inputs, labels)], F.cross_entropy, steps=STEPS)
+    assert rated.row().lr == pytest.approx(0.001)
+    rated.go([(inputs, labels)], F.cross_entropy, steps=STEPS + RISE + 2)
+    assert rated.row().lr == pytest.approx(0.01)

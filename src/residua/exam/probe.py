@@ -10,6 +10,7 @@ from torch.utils.flop_counter import flop_registry
 from residua.errors import BadInput
 from residua.exam.calling import REFUSALS
 from residua.exam.few import few
+from residua.exam.inventory import rate_of
 from residua.exam.level import Level
 from residua.exam.strides import begun
 from residua.exam.trial import ENOUGH, STEPS, ProbeRow, Trial
@@ -134,10 +135,12 @@ def trial(model: nn.Module, optimizer: torch.optim.Optimizer | None, place: int)
         # Copied together, so that the copy of the optimiser moves the copy of the model.
         moved, stepping = duplicate_both(model, optimizer)
         stepping.zero_grad()
-        for group in stepping.param_groups:
-            if "lr" in group:
-                group["lr"] = begun(group) * FACTORS[place]
-        return Trial(moved, stepping, FACTORS[place])
+        rated = [group for group in stepping.param_groups if "lr" in group]
+        wholes = [rate_of(group) * FACTORS[place] for group in rated]
+        for group in rated:
+            group["lr"] = begun(group) * FACTORS[place]
+        warming = [(group, whole) for group, whole in zip(rated, wholes, strict=True) if group["lr"] < whole]
+        return Trial(moved, stepping, FACTORS[place], warming)
     moved = duplicate(model)
     for parameter in moved.parameters():
         parameter.grad = None

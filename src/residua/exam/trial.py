@@ -14,6 +14,8 @@ from residua.look import Examples, Loss, each
 
 STEPS = 12
 """What every way is given."""
+RISE = 30
+"""Steps in which a rate that is to warm up comes to its height."""
 ENOUGH = 0.1
 """Share of the loss that is learned; from there on a network is on its way."""
 SHAKEN = 3.0
@@ -122,10 +124,18 @@ class Trial:
     Attributes:
         against: its losses are held against answers that look at nothing. Not where a loss reads no targets: it
             compares what is given with itself, and finds the same answer for all samples right.
+        warming: groups of the optimiser with the rates to which they rise after the first `STEPS` steps.
     """
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, factor: float | None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        factor: float | None,
+        warming: Sequence[tuple[dict[str, Any], float]] = (),
+    ) -> None:
         self.model = model
+        self.warming = warming
         self.against = True
         self.optimizer = optimizer
         self.factor = factor
@@ -154,6 +164,7 @@ class Trial:
 
     def step(self, examples: Examples, loss: Loss) -> None:
         """Move the copy along the gradients that it has."""
+        self.warm()
 
         def again() -> Tensor:
             self.optimizer.zero_grad()
@@ -171,6 +182,12 @@ class Trial:
             if self.factor is not None or not self.sparse():
                 raise
             self.lost = True  # AdamW takes no sparse gradients, and is one way of several
+
+    def warm(self) -> None:
+        """Let the rates rise that a schedule has begun low."""
+        part = (len(self.losses) - STEPS) / RISE
+        for group, whole in self.warming if part > 0 else ():
+            group["lr"] = max(group["lr"], min(1.0, part) * whole)
 
     def sparse(self) -> bool:
         """Return whether a gradient names only the rows that it is not zero in."""
