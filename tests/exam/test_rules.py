@@ -193,6 +193,11 @@ HEALTHY: dict[str, Callable[[], Case]] = {
         (batch()[0], F.one_hot(batch()[1]).float()),
         F.binary_cross_entropy,
     ),
+    "shares with some noise": lambda: case(
+        seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Sigmoid())),
+        (batch()[0], (batch()[1][:, None] > 1).float() + 0.05 * torch.randn(len(batch()[1]), 1)),
+        F.mse_loss,
+    ),
     "a ReLU before counts": lambda: case(
         seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU())),
         (batch()[0], batch()[0].flatten(1)[:, :8].abs()),

@@ -174,3 +174,19 @@ def test_a_probe_lets_a_rate_that_warms_up_come_to_its_height() -> None:
     assert rated.row().lr == pytest.approx(0.001)
     rated.go([(inputs, labels)], F.cross_entropy, steps=STEPS + RISE + 2)
     assert rated.row().lr == pytest.approx(0.01)
+
+
+def test_a_probe_that_comes_to_nothing_names_the_step_that_began_it() -> None:
+    model = rows(4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.2)
+    found = diagnose(model, samples(), optimizer=optimizer, depth="probe", steps=300)
+    assert found.verdict != "trains"
+    assert HIGH in [cause.name for cause in found.causes]
+
+
+def test_targets_that_a_sigmoid_cannot_reach_are_named() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 1), nn.Sigmoid())
+    inputs, _ = samples()
+    found = diagnose(model, (inputs, inputs[:, :1]), loss=F.mse_loss, depth="still")
+    assert [cause.name for cause in found.causes] == ["targets out of range"]

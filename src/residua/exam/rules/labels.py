@@ -10,6 +10,8 @@ FEWEST = 64
 """Labels that tell what is wanted, below which a batch says little; marks drawn into a few pictures are more."""
 CHANCE = 2.5
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in thirty is above."""
+REACH = 0.1
+"""Beyond 0 and 1, what targets of shares may have by rounding or noise."""
 CUT = 0.1
 """Share of the outputs that are exactly 0, from which a ReLU has cut them; half of them at the start."""
 LARGE = 100.0
@@ -81,6 +83,23 @@ def overreached(seen: Observation) -> Iterator[Cause]:
             "has a floor, and for these it falls without end as the outputs grow",
             harm=0.8,
         )
+    elif beyond_reach(seen):
+        yield Cause(
+            name="targets out of range",
+            evidence=f"targets from {seen.targets.least:.3g} to {seen.targets.most:.3g}, and the last operation gives "
+            "nothing below 0 or above 1",
+            layer=seen.layers[-1].name if seen.layers else None,
+            harm=0.4,
+        )
+
+
+def beyond_reach(seen: Observation) -> bool:
+    """Return whether answers held between 0 and 1 are to be numbers, of which the usual ones lie elsewhere."""
+    targets = seen.targets
+    low = max(targets.least, targets.mean - targets.deviation)
+    high = min(targets.most, targets.mean + targets.deviation)
+    away = low < -REACH or high > 1 + REACH
+    return targets.kind == "numbers" and bool(seen.loss.falls) and seen.outputs.unit_interval and away
 
 
 def unscaled(seen: Observation) -> Iterator[Cause]:

@@ -133,7 +133,7 @@ def drops(seen: Observation) -> Iterator[Cause]:
             evidence=f"it sets {100 * layer.drops:.3g} % of what it is given to 0; what is kept is meant to be its "
             "counterpart",
             layer=layer.name,
-            harm=0.6,
+            harm=0.75,
         )
 
 
