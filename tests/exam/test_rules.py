@@ -123,6 +123,11 @@ FAULTS: dict[str, Callable[[], Case]] = {
     "learning rate too low": lambda: with_optimizer(lr=1e-9),
     "weight decay swallows the weights": lambda: with_optimizer(weight_decay=1.0),
     "momentum out of range": lambda: with_optimizer(momentum=0.999),
+    "units begin alike": lambda: case(
+        seeded(plain).apply(
+            lambda m: nn.init.constant_(m.weight, 0.1) if isinstance(m, nn.Conv2d | nn.Linear) else None
+        )
+    ),
     "answers pass a ReLU": lambda: case(nn.Sequential(seeded(plain), nn.ReLU())),
     "targets out of range": lambda: case(
         seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),
@@ -197,6 +202,11 @@ HEALTHY: dict[str, Callable[[], Case]] = {
         seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Sigmoid())),
         (batch()[0], (batch()[1][:, None] > 1).float() + 0.05 * torch.randn(len(batch()[1]), 1)),
         F.mse_loss,
+    ),
+    "one layer that begins at zero": lambda: case(
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 4)).apply(
+            lambda m: nn.init.zeros_(m.weight) if isinstance(m, nn.Linear) else None
+        )
     ),
     "a ReLU before counts": lambda: case(
         seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU())),

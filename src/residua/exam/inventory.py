@@ -37,6 +37,7 @@ def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer |
                 reached=gradient is not None,
                 drawn=matrix and as_drawn(values),
                 new=matrix and (as_drawn(values) or as_normal(values)),
+                even=matrix and len(values) > 1 and bool((values == values[:1]).all()),
                 size=math.sqrt(mean_square(values)),
                 gradient=0.0 if gradient is None else math.sqrt(mean_square(gradient)),
                 gain=spread,

@@ -91,6 +91,7 @@ class Weight:
         gradient: root mean square of their gradient.
         drawn: its numbers lie as PyTorch draws those of a new layer, between two bounds and equally often.
         new: so they lie, or as others draw them, normally.
+        even: it is a matrix whose units are all the same, as of zeros or of one number.
         gain: deviation times the root of the fan-in: 1.41 after He, 1 after Glorot, 0.58 as PyTorch has it.
     """
 
@@ -102,6 +103,7 @@ class Weight:
     reached: bool
     drawn: bool
     new: bool
+    even: bool
     size: float
     gradient: float
     gain: float | None

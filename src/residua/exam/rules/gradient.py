@@ -15,6 +15,8 @@ EXPLODED = 9.0
 INCOHERENT = 0.6
 """Of networks that train it is above 0.85 in nearly all, and of deep plain ones near 0 to 0.5."""
 HALF = 0.5
+MOSTLY = 0.9
+"""Part of the numbers in matrices; on purpose the last layers of branches begin at zero, and hold less of them."""
 DEEP = 10
 """Weighted layers below which a gradient that changes quickly only means a steep start."""
 
@@ -133,6 +135,23 @@ def asleep(seen: Observation) -> Iterator[Cause]:
         )
 
 
+def even(seen: Observation) -> Iterator[Cause]:
+    """Find layers whose units all begin as one and the same: their gradients are the same, and so they stay."""
+    matrices = [w for w in seen.weights if w.matrix and w.trainable and w.reached]
+    alike = [w for w in matrices if w.even]
+    all_of_them = sum(w.count for w in matrices)
+    if len(alike) < 2 or sum(w.count for w in alike) < MOSTLY * all_of_them or any(asleep(seen)):
+        return
+    zero = not any(w.size for w in alike)
+    yield Cause(
+        name="weights stay zero" if zero else "units begin alike",
+        evidence=f"in {len(alike)} of {len(matrices)} matrices {'all is zero' if zero else 'every unit is the same'}: "
+        "units that begin alike have one gradient, and stay alike",
+        layer=alike[0].name,
+        harm=0.8,
+    )
+
+
 def silent(seen: Observation) -> Iterator[Cause]:
     """Find weights whose gradient is nothing at all, since what lies behind them is off for every sample."""
     weights = [w for w in seen.weights if w.matrix and w.trainable and w.reached and w.size]
@@ -195,4 +214,4 @@ def portion(some: list[Weight], seen: Observation) -> float:
     return sum(weight.count for weight in some) / max(1, sum(weight.count for weight in seen.weights))
 
 
-RULES = (vanishes, explodes, shatters, unreached, asleep, silent, frozen)
+RULES = (vanishes, explodes, shatters, unreached, asleep, even, silent, frozen)

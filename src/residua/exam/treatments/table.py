@@ -57,6 +57,7 @@ TREATMENTS: Final[Mapping[str, tuple[Treatment, ...]]] = {
     "steps lead nowhere": (rescale, add_norms, add_shortcuts, add_traced_shortcuts),
     "targets are not scaled": (scale_targets,),
     "train and evaluation differ": (forget_statistics,),
+    "units begin alike": (rescale,),
     "weight decay swallows the weights": (usual_settings,),
     "weights stay zero": (rescale,),
 }
