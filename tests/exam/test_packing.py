@@ -182,3 +182,104 @@ def test_large_whole_numbers_beside_others_stay_what_they_are() -> None:
     layout = Layout({"key": key, "value": torch.ones(2, 3)}, "inputs")
     assert torch.equal(layout.apart(layout.packed)["key"], key)
     assert layout.apart(layout.packed)["value"].dtype == torch.float32
+
+
+class TwoTasks(nn.Module):
+    """Two answers with classes of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.two, self.more = Two(), nn.Linear(5, 50)
+
+    def forward(self, picture: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        return self.two(picture, numbers), self.more(numbers)
+
+
+def test_several_targets_have_classes_of_their_own() -> None:
+    torch.manual_seed(0)
+    picture, numbers, labels = pictures()
+    others = numbers[:, 4].argsort().argsort() * 50 // len(numbers)
+
+    def both(given: tuple[Tensor, Tensor], wanted: tuple[Tensor, Tensor]) -> Tensor:
+        return F.cross_entropy(given[0], wanted[0]) + F.cross_entropy(given[1], wanted[1])
+
+    found = residua.examine(TwoTasks(), ((picture, numbers), (labels, others)), loss=both, depth="still")
+    assert "labels out of range" not in {cause.name for cause in found.causes}
+
+
+class Row(nn.Module):
+    """A row of tensors as its first argument, and another one that may be left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(40, 4)
+
+    def forward(self, row: list[Tensor], mask: Tensor | None = None) -> Tensor:
+        return self.layer(torch.cat(list(row), 1))  # type: ignore[no-any-return]
+
+
+def test_a_model_that_takes_a_row_as_one_thing_is_given_it_so() -> None:
+    inputs = torch.randn(128, 20, generator=torch.Generator().manual_seed(0))
+    found = residua.examine(Row(), ([inputs, inputs + 1], inputs[:, :4].argmax(1)), depth="still")
+    assert found.verdict == "trains"
+
+
+def test_one_target_by_name_is_what_it_is_without_one() -> None:
+    model, (inputs, labels), _ = given("in a row")
+    wrong = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))]
+
+    def named(outputs: Tensor, wanted: dict[str, Tensor]) -> Tensor:
+        return F.cross_entropy(outputs, wanted["y"])
+
+    found = residua.examine(model, (inputs, {"y": wrong}), loss=named, depth="still", remedies=False)
+    assert "labels do not follow the inputs" in {cause.name for cause in found.causes}
+
+
+class Criterion(nn.Module):
+    """A loss with a weight and statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.norm = nn.Parameter(torch.ones(4)), nn.BatchNorm1d(4)
+
+    def forward(self, outputs: Tensor, wanted: dict[str, Tensor]) -> Tensor:
+        return F.cross_entropy(self.norm(outputs) * self.weight, wanted["y"])
+
+
+@pytest.mark.parametrize("depth", ["still", "probe"])
+def test_what_a_loss_holds_stays_as_it_was(depth: Any) -> None:
+    model, (inputs, labels), _ = given("in a row")
+    loss = Criterion()
+    slow = torch.optim.SGD(model.parameters(), lr=1e-9)
+    residua.examine(model, (inputs, {"y": labels}), loss=loss, optimizer=slow, depth=depth)
+    assert loss.weight.grad is None
+    assert loss.norm.num_batches_tracked == 0
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("depth", ["still", "probe"])
+def test_a_loss_that_reads_the_weights_leaves_no_gradient_in_them(depth: Any) -> None:
+    model, (inputs, labels), _ = given("in a row")
+
+    def sparse(outputs: Tensor, wanted: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, wanted) + 1e-4 * sum(p.abs().sum() for p in model.parameters())
+
+    moving = torch.optim.SGD(model.parameters(), lr=0.1)
+    residua.examine(model, (inputs, labels), loss=sparse, optimizer=moving, depth=depth, remedies=False)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_parts_without_width_and_of_rare_types_are_taken() -> None:
+    inputs = torch.randn(128, 20, generator=torch.Generator().manual_seed(0))
+
+    class Rare(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(20, 4)
+
+        def forward(self, x: Tensor, none: Tensor, ids: Tensor) -> Tensor:
+            return self.layer(x) + 0 * ids[:, None].float()  # type: ignore[no-any-return]
+
+    parts = inputs, torch.zeros(128, 0), torch.arange(128).to(torch.uint16)
+    found = residua.examine(Rare(), (parts, inputs[:, :4].argmax(1)), depth="still")
+    assert found.verdict == "trains"

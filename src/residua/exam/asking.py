@@ -46,6 +46,7 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
         crosses=crosses(loss, given, targets),
         reads_targets=reads_targets(loss, given, targets),
         falls=falls(loss, given, targets),
+        attains=attains(loss, given, targets, value),
         floorless=not targets.is_floating_point() and floorless(loss, given, targets),
         overreached=overreached(loss, given, targets),
     )
@@ -105,6 +106,18 @@ def falls(loss: Loss, given: Any, targets: Tensor) -> bool | None:
 
     best, worse = answered(right), answered(right.roll(1, 0))
     return None if not math.isfinite(worse - best) or same(best, worse) else best < worse
+
+
+def attains(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
+    """Return whether a loss is smaller than it is where the outputs are the targets themselves."""
+    outputs = answer(given)
+    right = None if outputs is None or targets.is_complex() else as_shares(targets, outputs)
+    if right is None:
+        return False
+    return (
+        asked(loss, each(given, lambda values: right if values.shape == right.shape else values), targets)
+        < value
+    )
 
 
 def unlike(given: Any) -> Any:

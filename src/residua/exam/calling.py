@@ -10,7 +10,6 @@ from torch.nn.parameter import is_lazy
 from torch.utils import checkpoint
 
 from residua.errors import BadInput
-from residua.exam.packing import layout_of
 from residua.look import Examples, Loss, answer, untouched
 
 REFUSALS: Final = (
@@ -72,8 +71,13 @@ def refuse_batch(model: nn.Module, batch: Examples) -> None:
         )
 
 
-def forward(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:
+def forward(model: nn.Module, inputs: Tensor, *, words: str = "") -> tuple[Any, Tensor]:
     """Return what the model gives for some inputs, and the tensor in it that is its answer.
+
+    Args:
+        model: any.
+        inputs: as it takes them, or as it is made to.
+        words: what they are, if they are more than their shape.
 
     Raises:
         BadInput: it cannot take them, or gives no tensor.
@@ -82,14 +86,14 @@ def forward(model: nn.Module, inputs: Tensor) -> tuple[Any, Tensor]:
         with untouched(model), torch.no_grad():
             given = model(inputs)
     except REFUSALS as error:
-        layout = layout_of(model)
-        shape = " × ".join(map(str, inputs.shape)) if layout is None else in_words(layout.apart(inputs))
+        shape = words or " × ".join(map(str, inputs.shape))
         wants = "does not require grad" in str(error)
         advice = (
             "it asks for gradients in its own forward, and an exam also runs it without; let it do so where "
             "torch.is_grad_enabled()"
             if wants
-            else f"the exam shows it the first {len(inputs)} samples of what it was given, as tensors"
+            else "give it the inputs that it is trained on, as tensors, in a batch of which it takes the first "
+            f"{len(inputs)} alone"
         )
         raise BadInput(f"the model cannot take a batch of {shape}: {first_line(error)}; {advice}") from error
     outputs = answer(given)

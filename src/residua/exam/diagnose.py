@@ -13,7 +13,7 @@ from residua.exam.features import Features, features
 from residua.exam.few import mixed
 from residua.exam.observation import Observation
 from residua.exam.observe import observe
-from residua.exam.packing import Batch, packed
+from residua.exam.packing import Batch, module_of, packed
 from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
@@ -93,8 +93,7 @@ def diagnose(
     """
     model, one = uncompiled(model), as_one(optimizer)
     probed: tuple[ProbeRow, ...] = ()
-    held = loss if isinstance(loss, nn.Module) else nn.Module()  # a loss may hold weights too
-    with packed(model, batch, loss) as (examples, judged), untouched(held), nothing_recomputed():
+    with packed(model, batch, loss) as (examples, judged), untouched(module_of(loss)), nothing_recomputed():
         refuse_batch(model, examples)
         examples = mixed((examples[0].detach(), examples[1].detach()))
         seen = observe(model, examples, loss=judged, optimizer=one)
@@ -112,11 +111,10 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     # A gradient that is next to none makes steps of no length, and a rate that is next to none is named already.
     if not any(cause.symptom or cause.name == CREEPS for cause in ruled):
         ruled += [*creeps(seen, steps, probed), *shrinks(seen)]
-    ruled += (
-        diverging(probed) if probed else overshoots(seen)
-    )  # a probe sees better what steps do to the loss
+    # A probe sees better what steps do to the loss.
+    ruled += diverging(probed) if probed else overshoots(seen)
     stuck = tuple(nowhere(probed))
-    likely = probability(found, probed, [*ruled, *stuck], steps=steps)
+    likely = probability(found, probed, [*distinct(ruled), *stuck], steps=steps)
     # A rate at which a network trains is neither too high nor too low, whatever another one does.
     leaps = [replace(cause, symptom=True) for cause in overshoots(seen)] if probed else []
     named = ranked(ruled if likely >= LIKELY else [*leaps, *ruled, *rates(probed), *stuck])
@@ -136,6 +134,11 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
         probed=probed,
         seen=seen,
     )
+
+
+def distinct(causes: Iterable[Cause]) -> list[Cause]:
+    """Return each cause once, as it harms most: two rules may find the same."""
+    return list({cause.name: cause for cause in sorted(causes, key=lambda cause: cause.harm)}.values())
 
 
 def ranked(causes: Iterable[Cause]) -> list[Cause]:

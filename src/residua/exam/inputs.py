@@ -11,7 +11,7 @@ from residua.exam.asking import describe_inputs
 from residua.exam.calling import REFUSALS
 from residua.exam.described import Inputs
 from residua.exam.few import few
-from residua.exam.matching import MOST_LABELS, agreement
+from residua.exam.matching import agreement
 from residua.exam.packing import layout_of
 from residua.look import untouched
 from residua.look.visit import looked_at, own_parameters
@@ -19,7 +19,9 @@ from residua.look.visit import looked_at, own_parameters
 CLEAR: Final = 3.0
 """Deviations over chance from which the inputs alone say that the targets follow them."""
 CHEAP: Final = 32
-"""Samples that a look at a network is worth, from which on all of the batch may pass it once."""
+"""Samples that a look at a network is worth, from which on more of the batch may pass it once."""
+PASSED: Final = 256
+"""Samples that do."""
 
 
 def described(model: nn.Module, inputs: Tensor, targets: Tensor, outputs: Tensor, kind: str) -> Inputs:
@@ -34,8 +36,8 @@ def described(model: nn.Module, inputs: Tensor, targets: Tensor, outputs: Tensor
         return found
     if len(few(model, (inputs, targets))[0]) < CHEAP:
         return found
-    seen = last_features(model, inputs[:MOST_LABELS])
-    known = None if seen is None else agreement(seen, targets[:MOST_LABELS])
+    seen = last_features(model, inputs[:PASSED])
+    known = None if seen is None else agreement(seen, targets[:PASSED])
     return found if known is None else replace(found, agreement=max(found.agreement, known))
 
 
@@ -65,9 +67,10 @@ def described_parts(model: nn.Module, inputs: Tensor, targets: Tensor, outputs: 
     layout = layout_of(model)
     if layout is None:
         return describe_inputs(inputs, targets, outputs, kind=kind)
-    parts = [layout.part(inputs, place) for place in range(len(layout.types))]
+    filled = [place for place, width in enumerate(layout.widths) if width]
+    parts = [layout.part(inputs, place) for place in filled]
     found = [describe_inputs(part, targets, outputs, kind=kind) for part in parts]
     said = [one.agreement for one in found]
     known = None if None in said else max(value for value in said if value is not None)
     # Two samples that are alike in one part may differ in another.
-    return replace(found[layout.main], agreement=known, alike=min(one.alike for one in found))
+    return replace(found[filled.index(layout.main)], agreement=known, alike=min(one.alike for one in found))

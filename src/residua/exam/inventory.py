@@ -124,7 +124,20 @@ def rate_of(group: Mapping[str, Any]) -> float:
     Not a number for an optimiser that knows none.
     """
     rate = group.get("lr")
-    return math.nan if rate is None else max(float(rate), float(group.get("initial_lr", 0.0)))
+    return (
+        math.nan
+        if rate is None
+        else max(float(rate), number(group.get("initial_lr")), number(group.get("max_lr")))
+    )
+
+
+def number(setting: Any) -> float:
+    """Return a setting of an optimiser as a number; 0 for none, and for several, as Adafactor has them.
+
+    >>> number(1e-8), number((None, 1e-3)), number(torch.tensor(0.5))
+    (1e-08, 0.0, 0.5)
+    """
+    return float(setting) if isinstance(setting, int | float | Tensor) else 0.0
 
 
 def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisation:
@@ -140,8 +153,9 @@ def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisa
         lr=max(rates),
         least_lr=min(rates),
         momentum=max(momenta),
-        weight_decay=max(float(group.get("weight_decay", 0.0)) for group in groups),
-        epsilon=max(float(group.get("eps", 0.0)) for group in groups),
+        weight_decay=max(number(group.get("weight_decay")) for group in groups),
+        epsilon=max(number(group.get("eps")) for group in groups),
+        decoupled=any(group.get("decoupled_weight_decay", False) for group in groups),
         foreign=sum(id(p) not in own for group in groups for p in group["params"]),
         climbs=all(group.get("maximize", False) for group in groups),
     )

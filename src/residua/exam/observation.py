@@ -170,6 +170,7 @@ class Optimisation:
         momentum: the largest; the first beta of Adam.
         weight_decay: the largest.
         epsilon: what stands under the fraction beside the gradient; 0 where there is no fraction.
+        decoupled: decay is no part of the gradient, where it usually is.
         foreign: parameters that it moves and that are not the model's.
         climbs: it makes what it is given as large as it can.
     """
@@ -180,6 +181,7 @@ class Optimisation:
     momentum: float
     weight_decay: float
     epsilon: float
+    decoupled: bool
     foreign: int
     climbs: bool
 

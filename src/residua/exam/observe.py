@@ -14,13 +14,14 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from residua.errors import BadInput
 from residua.exam.asking import ask, describe_targets, refuses_beyond
-from residua.exam.calling import REFUSALS, first_line, forward, refuse_batch, refuse_loss
+from residua.exam.calling import REFUSALS, first_line, forward, in_words, refuse_batch, refuse_loss
 from residua.exam.described import Outputs
 from residua.exam.few import few
 from residua.exam.first_step import first_step
 from residua.exam.inputs import described
 from residua.exam.inventory import norms, optimisation, weights
 from residua.exam.observation import FirstStep, Layer, Observation, Wiring
+from residua.exam.packing import layout_of, many_targets
 from residua.exam.squashing import squashed
 from residua.exam.strides import own_step
 from residua.exam.waking import duplicate, woken
@@ -71,14 +72,16 @@ def observe(
     inputs, targets = batch
     refuse_batch(model, batch)
     chosen = few(model, batch)
-    given, outputs = forward(model, chosen[0])
+    layout = layout_of(model)
+    words = in_words(layout.apart(chosen[0])) if layout else ""
+    given, outputs = forward(model, chosen[0], words=words)
     kind = describe_targets(targets, outputs)
-    kind = replace(kind, refused=refuses_beyond(loss, given, chosen[1], kind))
+    refused = not many_targets(loss) and refuses_beyond(loss, given, chosen[1], kind)
+    kind = replace(kind, refused=refused)
     if not kind.refused:  # a cause to be named, not a mistake in the call
         refuse_loss(loss, given, chosen[1])
     awake, _ = woken(model, chosen, loss)
     back, failure = differentiated(awake, chosen, loss)
-    own = None if optimizer is None else own_step(model, chosen, loss, optimizer)
     coherent, taken = followed(*in_float32(awake, chosen, back), loss)
     parts = observed_parts(awake, chosen[0])
     return Observation(
@@ -95,7 +98,7 @@ def observe(
         wiring=wired(model, chosen[0]),
         coherence=coherent,
         first_step=taken,
-        own_step=own,
+        own_step=None if optimizer is None else own_step(model, chosen, loss, optimizer, least=taken.blind),
         failure=failure,
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )

@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from residua.errors import BadInput
-from residua.look import Examples, Loss
+from residua.exam.calling import REFUSALS
+from residua.look import Examples, Loss, untouched
 
 Batch = tuple[Any, Any]
 """Inputs and targets, samples first: each a tensor, or several by name or in a row."""
 
+FEW: Final = 8
+"""Samples that show whether a model takes them in a row or as one thing."""
 EXACT: Final = 2**24
 """Whole numbers below this are themselves in float32."""
 
@@ -53,8 +56,7 @@ class Layout:
         self.shapes = [part.shape[1:] for part in parts]
         self.types = [part.dtype for part in parts]
         self.widths = [part.shape[1:].numel() for part in parts]
-        common = common_type(parts)
-        self.packed = torch.cat([part.reshape(len(part), -1).to(common) for part in parts], 1)
+        self.packed = parts[0] if len(parts) == 1 else side_by_side(parts)
         for place in self.places:
             self.leaves[place] = None
 
@@ -67,6 +69,8 @@ class Layout:
 
     def part(self, packed: Tensor, place: int) -> Tensor:
         """Return one part of some samples."""
+        if len(self.widths) == 1:
+            return packed
         start = sum(self.widths[:place])
         values = packed[:, start : start + self.widths[place]]
         return values.reshape(len(packed), *self.shapes[place]).to(self.types[place])
@@ -88,6 +92,11 @@ class Apart:
         given = layout.apart(layout.packed[:1])
         self.named = isinstance(given, dict) and binds(model, (), given)
         self.in_a_row = isinstance(given, tuple | list) and binds(model, given, {})
+        if self.in_a_row and binds(
+            model, (given,), {}
+        ):  # what follows the first argument may be something else
+            some = layout.apart(layout.packed[:FEW])
+            self.in_a_row = takes(model, some) or not takes(model, (some,))
 
     def __deepcopy__(self, _: object) -> "Apart":
         """Return itself: a copy of the model takes what the model takes."""
@@ -110,6 +119,22 @@ def binds(model: nn.Module, given: Any, named: dict[str, Any]) -> bool:
     return True
 
 
+def takes(model: nn.Module, given: Any) -> bool:
+    """Return whether a model can be called with some arguments."""
+    try:
+        with untouched(model), torch.no_grad():
+            model(*given)
+    except REFUSALS:
+        return False
+    return True
+
+
+def side_by_side(parts: list[Tensor]) -> Tensor:
+    """Return the numbers of all parts in one tensor, a row a sample."""
+    common = common_type(parts)
+    return torch.cat([part.reshape(len(part), -1).to(common) for part in parts], 1)
+
+
 def refuse_parts(parts: list[Tensor], given: Any, what: str) -> None:
     """Raise `BadInput` for what cannot lie side by side."""
     if not parts:
@@ -123,7 +148,7 @@ def refuse_parts(parts: list[Tensor], given: Any, what: str) -> None:
             f"the {what} hold tensors of {' and '.join(f'{count:,}' for count in counts)} samples; each must begin "
             "with the same samples. What is the same for all of them belongs into the model, as a buffer"
         )
-    if any(part.is_complex() for part in parts):
+    if len(parts) > 1 and any(part.is_complex() for part in parts):
         raise BadInput(f"among the {what} are complex numbers beside others; give torch.view_as_real of them")
 
 
@@ -132,7 +157,7 @@ def common_type(parts: list[Tensor]) -> torch.dtype:
     if not any(part.is_floating_point() for part in parts):
         return torch.int64
     whole = [part for part in parts if not part.is_floating_point() and part.numel()]
-    large = any(part.dtype != torch.bool and part.abs().max() >= EXACT for part in whole)
+    large = any(part.long().abs().max() >= EXACT for part in whole)
     return torch.float64 if large or any(part.dtype == torch.float64 for part in parts) else torch.float32
 
 
@@ -145,11 +170,16 @@ def packed(model: nn.Module, batch: Batch, loss: Loss) -> Iterator[tuple[Example
         batch: two tensors are given back as they are.
         loss: from what the model gives and the targets, in the form in which they are given.
     """
+    if len(batch) != 2:
+        raise BadInput(
+            f"the batch has {len(batch)} parts; give inputs and targets, as in ((left, right), labels) where there are "
+            "several of one"
+        )
     inputs, targets = batch
     held = loss
     if not isinstance(targets, Tensor):
         layout = Layout(targets, "targets")
-        targets, held = layout.packed, of_parts(loss, layout)
+        targets, held = layout.packed, OfParts(loss, layout)
     if isinstance(inputs, Tensor):
         yield (inputs, targets), held
         return
@@ -161,9 +191,27 @@ def packed(model: nn.Module, batch: Batch, loss: Loss) -> Iterator[tuple[Example
         hook.remove()
 
 
-def of_parts(loss: Loss, layout: Layout) -> Loss:
-    """Return a loss that takes targets side by side for one that takes them apart."""
-    return lambda given, targets: loss(given, layout.apart(targets))
+@final
+class OfParts:
+    """A loss that takes targets side by side, made of one that takes them apart."""
+
+    def __init__(self, loss: Loss, layout: Layout) -> None:
+        self.loss, self.layout = loss, layout
+
+    def __call__(self, given: Any, targets: Tensor) -> Tensor:
+        """Return the loss."""
+        return self.loss(given, self.layout.apart(targets))
+
+
+def module_of(loss: Loss) -> nn.Module:
+    """Return the module that a loss is, which may hold weights and buffers; an empty one for a function."""
+    within = loss.loss if isinstance(loss, OfParts) else loss
+    return within if isinstance(within, nn.Module) else nn.Module()
+
+
+def many_targets(loss: Loss) -> bool:
+    """Return whether a loss is given several targets, of which each has classes of its own."""
+    return isinstance(loss, OfParts) and len(loss.layout.widths) > 1
 
 
 def unpacked(model: nn.Module) -> nn.Module:

@@ -12,6 +12,7 @@ from residua.errors import BadInput
 from residua.exam.calling import REFUSALS
 from residua.exam.inventory import rate_of
 from residua.exam.observation import ADAPTIVE, Observation
+from residua.exam.trial import down
 from residua.exam.waking import duplicate_both
 from residua.look import Examples, Loss, seeded
 
@@ -20,12 +21,25 @@ WARMING: Final = 0.1
 
 
 def own_step(
-    model: nn.Module, examples: Examples, loss: Loss, optimizer: torch.optim.Optimizer
+    model: nn.Module,
+    examples: Examples,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    *,
+    least: float = 0.0,
 ) -> float | None:
     """Return by how much a first step at the optimiser's own rate changes the loss of its batch, over that loss.
 
-    None where it cannot be told: the optimiser searches along a line, or cannot be copied. Infinite where the loss is
-    no number afterwards.
+    None where it cannot be told: the optimiser searches along a line, cannot be copied or asks for something that it is
+    not given, or the loss is none or nothing at first. Infinite where the loss is no number afterwards.
+
+    Args:
+        model: any; it is left as it was, and so is all that the loss holds.
+        examples: inputs and targets.
+        loss: from what the model gives and the targets to one number.
+        optimizer: that moves it; a copy steps.
+        least: a loss that is usual, as of answers that look at nothing: of one that is next to nothing a small step may
+            make many times as much.
 
     >>> layer = nn.Linear(1, 1, bias=False)
     >>> examples = torch.ones(4, 1), torch.full((4, 1), 2.0)
@@ -45,16 +59,17 @@ def own_step(
                     group["lr"] = begun(group)
             with torch.enable_grad():
                 before: Tensor = loss(moved(inputs), targets)
-            torch.autograd.backward(before)
+            down(before, moved)
             stepping.step()
         with seeded(model), torch.no_grad():
             after = loss(moved(inputs), targets)
     except (BadInput, *REFUSALS):
         return None
     first, then = before.item(), after.item()
-    if not math.isfinite(first) or not first:
+    size = max(abs(first), abs(least) if math.isfinite(least) else 0.0)
+    if not math.isfinite(first) or not size:
         return None
-    return (then - first) / abs(first) if math.isfinite(then) else math.inf
+    return (then - first) / size if math.isfinite(then) else math.inf
 
 
 def begun(group: Mapping[str, Any]) -> float:
@@ -73,7 +88,11 @@ def travelled(seen: Observation, steps: int) -> float | None:
     None where nothing says how long the steps are.
     """
     found = seen.optimisation
-    moved = [weight for weight in seen.weights if weight.matrix and weight.trainable and weight.size]
+    moved = [
+        weight
+        for weight in seen.weights
+        if weight.matrix and weight.trainable and weight.size and weight.reached and weight.optimised
+    ]
     if found is None or not moved or not found.lr > 0 or found.kind not in (*ADAPTIVE, "SGD"):
         return None
     if found.kind in ADAPTIVE:

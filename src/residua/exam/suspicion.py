@@ -112,7 +112,7 @@ def short(seen: Observation, steps: int) -> Iterator[Cause]:
         yield Cause(
             name="learning rate too low",
             evidence=f"in {steps:,} steps such as the first, at {seen.optimisation.lr:g}, weights move by "
-            f"{100 * way:.1g} % of their size",
+            f"{100 * way:.2g} % of their size",
             harm=0.5,
             symptom=True,
         )

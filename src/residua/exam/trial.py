@@ -160,7 +160,7 @@ class Trial:
             known = (loss(same, targets).item() for same in blinded(outputs))
             self.blind.append(min(known) if self.against else math.inf)
             if value.requires_grad:
-                torch.autograd.backward(value)
+                down(value, self.model)
 
     def step(self, examples: Examples, loss: Loss) -> None:
         """Move the copy along the gradients that it has."""
@@ -170,7 +170,7 @@ class Trial:
             self.optimizer.zero_grad()
             with torch.enable_grad():
                 value = loss(self.model(examples[0]), examples[1])
-            torch.autograd.backward(value)
+            down(value, self.model)
             return value
 
         if isinstance(self.optimizer, torch.optim.LBFGS):  # it searches along a line
@@ -208,6 +208,13 @@ class Trial:
             blind=tuple(self.blind),
             lost=self.lost,
         )
+
+
+def down(value: Tensor, model: nn.Module) -> None:
+    """Compute the gradients of a model's own weights, and of nothing else that a loss may hold."""
+    own = [weight for weight in model.parameters() if weight.requires_grad]
+    if own:
+        torch.autograd.backward(value, inputs=own)
 
 
 def blinded(outputs: Any) -> tuple[Any, Any]:

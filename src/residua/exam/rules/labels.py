@@ -12,8 +12,8 @@ CHANCE = 2.5
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in thirty is above."""
 REACH = 0.1
 """Beyond 0 and 1, what targets of shares may have by rounding or noise."""
-CUT = 0.1
-"""Share of the outputs that are exactly 0, from which a ReLU has cut them; half of them at the start."""
+CUT = 0.3
+"""Share of the outputs that are exactly 0, from which a ReLU has cut them and nothing was averaged after it: half."""
 LARGE = 100.0
 """Times what a network gives at first, or 1: so far no usual steps bring its answers."""
 ON_EDGES = 2.0
@@ -106,7 +106,8 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
     """Find numbers to be given that are far larger than what a network gives at first."""
     targets, given = seen.targets, seen.outputs.size
     size = math.hypot(targets.mean, targets.deviation)
-    if targets.kind == "numbers" and seen.loss.falls and size > LARGE * max(1.0, given):
+    wide = 3 if len(seen.outputs.shape) > 2 else 1  # pixels go up to 255
+    if targets.kind == "numbers" and seen.loss.attains and size > wide * LARGE * max(1.0, given):
         yield Cause(
             name="targets are not scaled",
             evidence=f"they have mean {targets.mean:.3g} and deviation {targets.deviation:.3g}, and the network gives "

@@ -108,7 +108,9 @@ def lagging(seen: Observation, steps: int) -> Iterator[Cause]:
 
     A network then scores by chance in evaluation mode, however well it has learned.
     """
-    slow = [norm for norm in seen.norms if norm.momentum is not None and 0 < norm.momentum < 0.05]
+    # Statistics that were loaded without their count are somebody's, and those of a norm that does not train stay.
+    following = [norm for norm in seen.norms if norm.training and (norm.fresh or norm.seen)]
+    slow = [norm for norm in following if norm.momentum is not None and 0 < norm.momentum < 0.05]
     if not slow:
         return
     slowest = min(slow, key=lambda norm: norm.momentum or 1.0)

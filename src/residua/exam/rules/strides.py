@@ -1,11 +1,12 @@
 """What goes wrong with the steps that an optimiser takes in this very network, however usual its settings look."""
 
+import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Final
 
 from residua.exam.cause import Cause
-from residua.exam.observation import Observation
+from residua.exam.observation import ADAPTIVE, Observation
 from residua.exam.strides import travelled
 from residua.exam.trial import ProbeRow
 
@@ -19,20 +20,27 @@ CREEPS: Final = "learning rate too low"
 """What a gradient may be too small for, for many other reasons."""
 AT_ONCE: Final = 20
 """Part of the training within which a probe has learned enough, so that its rate cannot be too low."""
-NEW, HARDLY, TRAINED = 0.15, 0.05, 0.02
+NEW, TRAINED = {True: 0.08, False: 0.15}, 0.02
 """Of their size, what weights have to move in a whole training at the least: those that were just drawn at random (of
 some eighty healthy trainings of all kinds all but one went twice their size and more, and rows of layers learn with
-SGD at .4 and come half of the way at .1), and others, which know something already."""
+SGD at .4 and come half of the way at .1; steps of adaptive optimisers are as long when the gradient has grown small),
+and others, which know something already."""
+LEARNED = 0.3
+"""Of the loss of an answer that looks at nothing, below which there is little left to learn."""
 
 
 def overshoots(seen: Observation) -> Iterator[Cause]:
     """Find a rate at which the first step leaves its own batch worse than it was."""
     rise, found = seen.own_step, seen.optimisation
-    if rise is not None and found is not None and rise > RISES:
+    if rise is not None and found is not None and not found.climbs and rise > RISES:
+        much = (
+            f"adds {100 * rise:,.0f} % to the loss of its own batch"
+            if math.isfinite(rise)
+            else "ends in no number"
+        )
         yield Cause(
             name="learning rate too high",
-            evidence=f"a first step of {found.kind} at {found.lr:g} adds {100 * rise:.2g} % to the loss of its own "
-            "batch",
+            evidence=f"a first step of {found.kind}, at a rate of {found.lr:g}, {much}",
             harm=0.7 if rise > LEAPS else 0.5,
         )
 
@@ -40,7 +48,7 @@ def overshoots(seen: Observation) -> Iterator[Cause]:
 def shrinks(seen: Observation) -> Iterator[Cause]:
     """Find a decay that is part of the gradient and far more than the rest of it, so that no step learns anything."""
     found = seen.optimisation
-    if found is None or found.kind not in COUPLED or not found.weight_decay:
+    if found is None or found.kind not in COUPLED or found.decoupled or not found.weight_decay:
         return
     moved = [w for w in seen.weights if w.matrix and w.trainable and w.gradient]
     times = median(found.weight_decay * w.size / w.gradient for w in moved) if moved else 0.0
@@ -62,17 +70,19 @@ def creeps(seen: Observation, steps: int, probed: Sequence[ProbeRow]) -> Iterato
         probed: the rows of a probe, or none.
     """
     way = travelled(seen, steps)
-    if way is None or seen.optimisation is None:
+    found = seen.optimisation
+    if way is None or found is None or seen.loss.value < LEARNED * seen.first_step.blind:
         return
     matrices = [weight for weight in seen.weights if weight.matrix and weight.trainable]
     new = 2 * sum(weight.count for weight in matrices if weight.new) > sum(
         weight.count for weight in matrices
     )
     own = next((row for row in probed if row.factor == 1), None)
-    if way < (NEW if new else TRAINED) and (own is None or own.pace * AT_ONCE > steps):
+    least = NEW[found.kind in ADAPTIVE] if new else TRAINED
+    if way < least and (own is None or own.pace * AT_ONCE > steps):
         yield Cause(
             name=CREEPS,
-            evidence=f"in {steps:,} steps such as the first, at {seen.optimisation.lr:g}, weights move by "
-            f"{100 * way:.1g} % of their size",
-            harm=0.8 if way < (HARDLY if new else TRAINED / 5) else 0.6,
+            evidence=f"in {steps:,} steps such as the first, at {found.lr:g}, weights move by "
+            f"{100 * way:.2g} % of their size",
+            harm=0.8 if way < least / 3 else 0.6,
         )
