@@ -116,7 +116,7 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     stuck = tuple(nowhere(probed))
     likely = probability(found, probed, [*distinct(ruled), *stuck], steps=steps)
     # A rate at which a network trains is neither too high nor too low, whatever another one does.
-    leaps = [replace(cause, symptom=True) for cause in overshoots(seen)] if probed else []
+    leaps = [replace(cause, symptom=True) for cause in overshoots(seen, failed=True)] if probed else []
     named = ranked(ruled if likely >= LIKELY else [*leaps, *ruled, *rates(probed), *stuck])
     if likely < LIKELY and all(cause.note or cause.name == LEADS_NOWHERE for cause in named):
         named = ranked([*suspicions(seen, steps), *named])
