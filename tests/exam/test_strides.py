@@ -76,6 +76,8 @@ def test_norms_forgive_a_leap() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
     found = diagnose(model, (pictures, labels), optimizer=optimizer, depth="still", steps=1000)
     assert HIGH not in [cause.name for cause in found.causes]
+    assert found.seen.own_step is not None
+    assert found.seen.own_step > 1
 
 
 def test_a_rate_that_warms_up_is_tried_at_its_beginning() -> None:

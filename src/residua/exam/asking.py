@@ -100,9 +100,7 @@ def falls(loss: Loss, given: Any, targets: Tensor) -> bool | None:
         return None
 
     def answered(wanted: Tensor) -> float:
-        return asked(
-            loss, each(given, lambda values: wanted if values.shape == wanted.shape else values), targets
-        )
+        return asked(loss, answering(given, wanted), targets)
 
     best, worse = answered(right), answered(right.roll(1, 0))
     return None if not math.isfinite(worse - best) or same(best, worse) else best < worse
@@ -114,10 +112,16 @@ def attains(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
     right = None if outputs is None or targets.is_complex() else as_shares(targets, outputs)
     if right is None:
         return False
-    return (
-        asked(loss, each(given, lambda values: right if values.shape == right.shape else values), targets)
-        < value
-    )
+    return asked(loss, answering(given, right), targets) < value
+
+
+def answering(given: Any, wanted: Tensor) -> Any:
+    """Return what a model gives with another answer, and the same in the place of all that has its shape.
+
+    >>> answering({"out": torch.zeros(2), "more": torch.zeros(3)}, torch.ones(2))
+    {'out': tensor([1., 1.]), 'more': tensor([0., 0., 0.])}
+    """
+    return each(given, lambda values: wanted if values.shape == wanted.shape else values)
 
 
 def unlike(given: Any) -> Any:
@@ -163,7 +167,7 @@ def overreached(loss: Loss, given: Any, targets: Tensor) -> bool:
     if not saturates(loss, given, within):
         return False
     sides = FAR * torch.where(wanted > 0.5, 1.0, -1.0).to(wanted.dtype)
-    far = each(given, lambda values: sides if values.shape == sides.shape else values)
+    far = answering(given, sides)
     return asked(loss, far, targets) < FLOOR and asked(loss, far, within) > FLOOR / 10
 
 
@@ -213,7 +217,7 @@ def saturates(loss: Loss, given: Any, targets: Tensor) -> bool:
 
     def answered(wanted: Tensor) -> float:
         # On the CPU: a GPU does not forgive probabilities that are none.
-        here = each(given, lambda values: (wanted if values.shape == wanted.shape else values).cpu())
+        here = each(answering(given, wanted), lambda values: values.cpu())
         return asked(loss, here, targets.cpu())
 
     # A loss of probabilities, which may hold them between 0 and 1 itself, is content with the shares.

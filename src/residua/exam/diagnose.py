@@ -18,7 +18,7 @@ from residua.exam.probe import follows, probe
 from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
 from residua.exam.rules.normalisation import lagging
-from residua.exam.rules.strides import CREEPS, creeps, overshoots, shrinks
+from residua.exam.rules.strides import CREEPS, creeps, drowns, overshoots
 from residua.exam.several import Moving, as_one
 from residua.exam.suspicion import suspicions
 from residua.exam.trial import ProbeRow
@@ -110,7 +110,7 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     ruled = [*(cause for rule in RULES for cause in rule(seen)), *lagging(seen, steps)]
     # A gradient that is next to none makes steps of no length, and a rate that is next to none is named already.
     if not any(cause.symptom or cause.name == CREEPS for cause in ruled):
-        ruled += [*creeps(seen, steps, probed), *shrinks(seen)]
+        ruled += [*creeps(seen, steps, probed), *drowns(seen)]
     # A probe sees better what steps do to the loss.
     ruled += diverging(probed) if probed else overshoots(seen)
     stuck = tuple(nowhere(probed))
@@ -119,7 +119,7 @@ def judge(seen: Observation, probed: tuple[ProbeRow, ...], *, steps: int = USUAL
     leaps = [replace(cause, symptom=True) for cause in overshoots(seen, failed=True)] if probed else []
     named = ranked(ruled if likely >= LIKELY else [*leaps, *ruled, *rates(probed), *stuck])
     if likely < LIKELY and all(cause.note or cause.name == LEADS_NOWHERE for cause in named):
-        named = ranked([*suspicions(seen, steps), *named])
+        named = ranked([*suspicions(seen), *named])
     if likely < LIKELY and all(cause.note for cause in named):
         named = [*named, unexplained(found, probed)]
     if probed and likely >= REFUTES:

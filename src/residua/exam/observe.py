@@ -285,14 +285,14 @@ def layers(model: nn.Module, parts: Sequence[PartSeen], back: Backward) -> tuple
             spread=part.samples.spread if part.samples else None,
             gradient=gradients.get(part.signal.name),
             places=part.places,
-            drops=drops(modules[part.signal.name]),
+            drops=dropout_share(modules[part.signal.name]),
             pull=pull(modules[part.signal.name], pulls.get(part.signal.name)),
         )
         for part in parts
     )
 
 
-def drops(module: nn.Module) -> float:
+def dropout_share(module: nn.Module) -> float:
     """Return the share that a dropout sets to 0; 0 for other layers, and for one that is not training."""
     return module.p if isinstance(module, _DropoutNd) and module.training else 0.0
 

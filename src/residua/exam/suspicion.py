@@ -6,7 +6,6 @@ from residua.exam.cause import Cause
 from residua.exam.features import features, shortened
 from residua.exam.observation import Observation
 from residua.exam.rules.gradient import DEEP
-from residua.exam.strides import travelled
 
 LOUD = 10.0
 """Times the loss of the best answer that looks at nothing, from which a first loss is far off."""
@@ -16,20 +15,12 @@ UNSTEADY = 0.85
 """Coherence below which hardly a network trains."""
 FADED = 1e-4
 """Of the most that any layer's weights change the loss in proportion, what those of the first ones do."""
-SHORT = 0.1
-"""Of their size, what weights have to move in a whole training at the least."""
 
 
-def suspicions(seen: Observation, steps: int) -> Iterator[Cause]:
-    """Find what may keep a network from training, the surest first; each is a symptom.
-
-    Args:
-        seen: what the still exam saw.
-        steps: that the training is to take.
-    """
+def suspicions(seen: Observation) -> Iterator[Cause]:
+    """Find what may keep a network from training, the surest first; each is a symptom."""
     for rule in (starved, far_off, unsteady, faded, squeezed):
         yield from rule(seen)
-    yield from short(seen, steps)
 
 
 def starved(seen: Observation) -> Iterator[Cause]:
@@ -100,19 +91,6 @@ def squeezed(seen: Observation) -> Iterator[Cause]:
             evidence=f"{len(sigmoids)} sigmoids stand between {seen.depth} layers, and each passes a quarter of the "
             "gradient at most",
             layer=sigmoids[-1].name,
-            harm=0.5,
-            symptom=True,
-        )
-
-
-def short(seen: Observation, steps: int) -> Iterator[Cause]:
-    """Suspect a learning rate with which the weights hardly move in the whole training."""
-    way = travelled(seen, steps)
-    if way is not None and seen.optimisation is not None and way < SHORT:
-        yield Cause(
-            name="learning rate too low",
-            evidence=f"in {steps:,} steps such as the first, at {seen.optimisation.lr:g}, weights move by "
-            f"{100 * way:.2g} % of their size",
             harm=0.5,
             symptom=True,
         )

@@ -42,6 +42,9 @@ LONGEST: Final = 1000
 SUREST: Final = 0.99
 """What some hundred trainings allow to be said at most."""
 LIKELY: Final = 0.5
+COLLAPSE: Final = "samples collapse"
+BLIND: Final = 2.4
+"""Decades below all of the loss that a first step could save: as little as is told apart from none."""
 UNLIKELY: Final = 0.25
 """Between the two a network is slow: with patience and luck it gets somewhere."""
 
@@ -83,7 +86,7 @@ def answers_alike(found: Features, causes: Iterable[Cause]) -> bool:
 
     A long training weighs much for a network, and this one does not begin.
     """
-    same = any(cause.name in COLLAPSED for cause in causes)
+    same = any(cause.name == COLLAPSE for cause in causes)
     return same and found.level_step >= BLIND
 
 
@@ -113,9 +116,6 @@ def verdict(likely: float) -> Verdict:
     return "slow" if likely >= UNLIKELY else "does not train"
 
 
-COLLAPSED: Final = ("samples collapse",)
-BLIND: Final = 2.4
-"""Decades below all of the loss that a first step could save: as little as is told apart from none."""
 LEARNS: Final = 0.1
 """Share of the loss that steps of a tenth take off it where the rate itself is too high."""
 SOONER: Final = 3.0

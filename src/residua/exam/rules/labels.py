@@ -74,7 +74,7 @@ def endless(seen: Observation) -> Iterator[Cause]:
         )
 
 
-def overreached(seen: Observation) -> Iterator[Cause]:
+def beyond_range(seen: Observation) -> Iterator[Cause]:
     """Find targets that a loss of shares cannot mean."""
     if seen.loss.overreached:
         yield Cause(
@@ -102,7 +102,7 @@ def beyond_reach(seen: Observation) -> bool:
     return targets.kind == "numbers" and bool(seen.loss.falls) and seen.outputs.unit_interval and away
 
 
-def unscaled(seen: Observation) -> Iterator[Cause]:
+def oversized(seen: Observation) -> Iterator[Cause]:
     """Find numbers to be given that are far larger than what a network gives at first."""
     targets, given = seen.targets, seen.outputs.size
     size = math.hypot(targets.mean, targets.deviation)
@@ -276,8 +276,8 @@ RULES = (
     doubled,
     over_batch,
     endless,
-    overreached,
-    unscaled,
+    beyond_range,
+    oversized,
     rectified,
     crossed,
     out_of_range,

@@ -124,7 +124,7 @@ def carries(seen: Observation, place: int) -> bool:
     return all(forgets(layer) or not layer.second_moment for layer in later)
 
 
-def drops(seen: Observation) -> Iterator[Cause]:
+def drops_out(seen: Observation) -> Iterator[Cause]:
     """Find a dropout that leaves next to nothing of what it is given."""
     layer = max(seen.layers, key=lambda layer: layer.drops, default=None)
     if layer is not None and layer.drops > DROPS:
@@ -137,4 +137,4 @@ def drops(seen: Observation) -> Iterator[Cause]:
         )
 
 
-RULES = (dies, explodes, dead, saturates, collapses, drops)
+RULES = (dies, explodes, dead, saturates, collapses, drops_out)

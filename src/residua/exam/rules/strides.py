@@ -13,7 +13,7 @@ from residua.exam.trial import ProbeRow
 BARE, NORMED = 10.0, 100.0
 """Times the loss that one step at a rate that fits does not add to that of its own batch. Without norms it adds none.
 They forgive a leap, since the size of the weights before them is all one: of ResNet-110 with SGD at 0.1, the usual
-recipe, on photos of two classes it adds 43 times the loss."""
+recipe, on photos of two classes it adds up to 43 times the loss."""
 SUSPECT = 2.0
 """The same where a probe says that the network comes to nothing, so that only the reason is asked for."""
 COUPLED: Final = ("SGD", "Adam", "RMSprop", "NAdam", "RAdam", "Adagrad", "Adadelta")
@@ -55,7 +55,7 @@ def overshoots(seen: Observation, *, failed: bool = False) -> Iterator[Cause]:
         )
 
 
-def shrinks(seen: Observation) -> Iterator[Cause]:
+def drowns(seen: Observation) -> Iterator[Cause]:
     """Find a decay that is part of the gradient and far more than the rest of it, so that no step learns anything."""
     found = seen.optimisation
     if found is None or found.kind not in COUPLED or found.decoupled or not found.weight_decay:

@@ -104,7 +104,8 @@ def standardise(patient: Patient) -> str | None:
 def scale_targets(patient: Patient) -> str | None:
     """Bring the answers to the mean and the deviation of the targets."""
     wanted = patient.seen.targets
-    outputs = answer(patient.model(patient.batch[0][:8]))
+    with untouched(patient.model), torch.no_grad():
+        outputs = answer(patient.model(patient.batch[0][:8]))
     if not wanted.deviation or outputs is None or outputs.ndim > 2 or layout_of(patient.model):
         return None
     scale = Standardised(-wanted.mean / wanted.deviation, 1 / wanted.deviation).to(patient.batch[0].device)
