@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from residua.exam.shortest import shortest_way
+from residua.exam.wiring import wiring
 from residua.nets.build import build
 from residua.parts import Concat, Sum
 
@@ -37,14 +37,14 @@ class Picky(nn.Module):
     ],
 )
 def test_it_passes_as_few_layers_as_there_are_on_any_way(model: nn.Module, layers: int) -> None:
-    assert shortest_way(model, torch.randn(8, 6)) == layers
+    assert wiring(model, torch.randn(8, 6)).shortest == layers
 
 
 @pytest.mark.parametrize(
     ("name", "layers"), [("plain20", 20), ("resnet20_cifar", 2), ("resnet56_skipinit", 2), ("densenet121", 5)]
 )
 def test_shortcuts_make_it_short(name: str, layers: int) -> None:
-    assert shortest_way(build(name), torch.randn(4, 3, 32, 32)) == layers
+    assert wiring(build(name), torch.randn(4, 3, 32, 32)).shortest == layers
 
 
 def test_where_no_way_leads_to_the_inputs_there_is_none() -> None:
@@ -56,9 +56,9 @@ def test_where_no_way_leads_to_the_inputs_there_is_none() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.given.expand(len(x), 3)
 
-    assert shortest_way(Constant(), torch.randn(4, 6)) is None
+    assert wiring(Constant(), torch.randn(4, 6)).shortest is None
 
 
 def test_from_words_it_begins_at_their_embedding() -> None:
     words = nn.Sequential(nn.Embedding(9, 4), Sum(nn.Linear(4, 4)), nn.Linear(4, 2))
-    assert shortest_way(words, torch.randint(9, (4, 3))) == 2
+    assert wiring(words, torch.randint(9, (4, 3))).shortest == 2

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,8 +73,8 @@ def spread(outputs: Tensor, targets: Tensor) -> bool:
     (True, False)
     """
     try:
-        both = math.prod(torch.broadcast_shapes(outputs.shape, targets.shape))  # type: ignore[no-untyped-call]
-    except RuntimeError:
+        both = math.prod(np.broadcast_shapes(outputs.shape, targets.shape))
+    except ValueError:
         return False
     return targets.ndim > 0 and both > max(outputs.numel(), targets.numel())
 

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 
 from residua.exam.asking import asked
@@ -100,21 +102,25 @@ class Level:
 
     def lowest(self, outputs: Any, begin: Sequence[Tensor]) -> list[Tensor]:
         """Return the answer that costs least when it is the same for all samples and places."""
-        centres = [values.clone().requires_grad_() for values in begin]
-        search = torch.optim.LBFGS(centres, max_iter=TURNS, line_search_fn="strong_wolfe")
+        sizes = [values.numel() for values in begin]
 
-        def closure() -> Tensor:
-            search.zero_grad()
-            value = self.loss(self.same(outputs, centres), self.targets)
-            torch.autograd.backward(value, inputs=centres)
-            return value
+        def centres_at(point: np.ndarray) -> list[Tensor]:
+            parts = torch.as_tensor(point, dtype=begin[0].dtype, device=begin[0].device).split(sizes)
+            return [part.view_as(values) for part, values in zip(parts, begin, strict=True)]
 
-        try:
+        def cost_at(point: np.ndarray) -> tuple[float, np.ndarray]:
+            centres = [centre.clone().requires_grad_() for centre in centres_at(point)]
             with torch.enable_grad():
-                search.step(closure)  # type: ignore[no-untyped-call]
+                value = self.loss(self.same(outputs, centres), self.targets)
+            slopes = torch.autograd.grad(value, centres, materialize_grads=True)
+            return value.item(), torch.cat([slope.flatten() for slope in slopes]).double().cpu().numpy()
+
+        start = torch.cat([values.flatten() for values in begin]).double().cpu().numpy()
+        try:
+            found = minimize(cost_at, start, jac=True, method="L-BFGS-B", options={"maxiter": TURNS})
         except REFUSALS:  # on the way the loss was asked for what it does not take
             return list(begin)
-        return [found.detach() for found in centres]
+        return centres_at(found.x)
 
 
 def rank(found: tuple[float, object]) -> float:

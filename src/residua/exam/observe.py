@@ -1,8 +1,8 @@
 """The still exam: one batch, forward and backward, and everything that can be read from it."""
 
 import math
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -42,7 +42,7 @@ from residua.look import (
     visit,
 )
 from residua.look.gradients import norm
-from residua.look.visit import looked_at, own_parameters
+from residua.look.visit import Measure, looked_at, own_parameters, visiting
 from residua.parts import Join
 
 ENDS: dict[type[nn.Module], tuple[float, float]] = {nn.Tanh: (-0.97, 0.97), nn.Sigmoid: (0.03, 0.97)}
@@ -74,22 +74,22 @@ def observe(
     chosen = few(model, batch)
     layout = layout_of(model)
     words = in_words(layout.apart(chosen[0])) if layout else ""
-    given, outputs = forward(model, chosen[0], words=words)
+    with arriving(model) as arrived:
+        given, outputs = forward(model, chosen[0], words=words)
     kind = describe_targets(targets, outputs)
     refused = not many_targets(loss) and refuses_beyond(loss, given, chosen[1], kind)
     kind = replace(kind, refused=refused)
     if not kind.refused:  # a cause to be named, not a mistake in the call
         refuse_loss(loss, given, chosen[1])
     awake, _ = woken(model, chosen, loss)
-    back, failure = differentiated(awake, chosen, loss)
+    back, parts, failure = differentiated(awake, chosen, loss)
     coherent, taken = followed(*in_float32(awake, chosen, back), loss)
-    parts = observed_parts(awake, chosen[0])
     return Observation(
         training=model.training,
         samples=len(chosen[0]),
         inputs=described(model, inputs, targets, outputs, kind.kind),
         targets=kind,
-        arriving=arriving(model, chosen[0]),
+        arriving=arrived[0] if arrived else None,
         outputs=describe_outputs(model, chosen[0], outputs),
         loss=ask(loss, given, chosen[1]),
         layers=layers(awake, parts, back),
@@ -98,16 +98,23 @@ def observe(
         wiring=wired(model, chosen[0]),
         coherence=coherent,
         first_step=taken,
-        own_step=None if optimizer is None else own_step(model, chosen, loss, optimizer, least=taken.blind),
+        own_step=None
+        if optimizer is None
+        else own_step(
+            model, chosen, loss, optimizer, least=taken.blind, known=back if awake is model else None
+        ),
         failure=failure,
         optimisation=None if optimizer is None else optimisation(model, optimizer),
     )
 
 
-def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> tuple[Backward, str | None]:
-    """Return all gradients of one pass; none where it fails, and why if it is the way back that does.
+def differentiated(
+    model: nn.Module, examples: Examples, loss: Loss
+) -> tuple[Backward, tuple["PartSeen", ...], str | None]:
+    """Return all gradients of one pass, and what was seen of each part on its way forward.
 
-    Where the loss refuses the rules on the loss explain it.
+    No gradients where it fails, and why if it is the way back that does; where the loss refuses the rules on the loss
+    explain it.
     """
     reached: list[Tensor] = []
 
@@ -116,11 +123,13 @@ def differentiated(model: nn.Module, examples: Examples, loss: Loss) -> tuple[Ba
         reached.append(value)
         return value
 
+    measure = measuring(examples[0])
     try:
-        return backward(model, examples, loss=noted), None
+        with visiting(model, measure) as parts:
+            return backward(model, examples, loss=noted), tuple(parts), None
     except REFUSALS as error:
         none = Backward((), dict.fromkeys(name for name, _ in model.named_parameters()), math.nan)
-        return none, first_line(error) if reached else None
+        return none, visit(model, examples[0], measure), first_line(error) if reached else None
 
 
 def in_float32(model: nn.Module, examples: Examples, back: Backward) -> tuple[nn.Module, Examples, Backward]:
@@ -161,8 +170,12 @@ def followed(
     )
 
 
-def arriving(model: nn.Module, inputs: Tensor) -> tuple[float, float] | None:
-    """Return mean and deviation of what the first layer with weights is given; a model may normalise by itself."""
+@contextmanager
+def arriving(model: nn.Module) -> Iterator[list[tuple[float, float]]]:
+    """Note, while a model runs, mean and deviation of what its first layer with weights is given.
+
+    A model may normalise by itself.
+    """
     found: list[tuple[float, float]] = []
 
     def look(_: nn.Module, given: tuple[object, ...]) -> None:
@@ -170,12 +183,11 @@ def arriving(model: nn.Module, inputs: Tensor) -> tuple[float, float] | None:
             values = given[0].float()
             found.append((values.mean().item(), values.std(correction=0).item()))
 
-    with untouched(model), torch.no_grad(), ExitStack() as hooks:
+    with ExitStack() as hooks:
         for _, module in looked_at(model):
             if any(p.ndim > 1 for p in own_parameters(module)):
                 hooks.callback(module.register_forward_pre_hook(look).remove)
-        model(inputs)
-    return found[0] if found else None
+        yield found
 
 
 def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outputs:
@@ -241,8 +253,8 @@ def wired(model: nn.Module, inputs: Tensor) -> Wiring:
         return wiring(model, inputs)
 
 
-def observed_parts(model: nn.Module, inputs: Tensor) -> tuple[PartSeen, ...]:
-    """Run the batch once and take every measure of what leaves each layer and each join."""
+def measuring(inputs: Tensor) -> Measure[PartSeen]:
+    """Return what takes every measure of what leaves a layer or a join for these inputs."""
     compare = comparing(inputs) if len(inputs) > 2 else None
 
     def measure(position: int, name: str, module: nn.Module, output: Tensor) -> PartSeen:
@@ -254,7 +266,7 @@ def observed_parts(model: nn.Module, inputs: Tensor) -> tuple[PartSeen, ...]:
             places=math.prod(output.shape[2:]) if isinstance(module, _ConvNd) else 1,
         )
 
-    return visit(model, inputs, measure)
+    return measure
 
 
 def saturation(module: nn.Module, output: Tensor) -> float | None:

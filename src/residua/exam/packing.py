@@ -6,7 +6,7 @@ batch does it to all of them. A hook of the model's takes them apart again befor
 
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, final
 
 import torch
@@ -110,6 +110,19 @@ class Apart:
         return (*(inputs if self.in_a_row else (inputs,)), *given[1:]), named
 
 
+@final
+class Fresh:
+    """The hook that gives a model a copy of each batch, over which it may write, as one that normalises in place."""
+
+    def __deepcopy__(self, _: object) -> "Fresh":
+        """Return itself: there is nothing in it."""
+        return self
+
+    def __call__(self, _: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what the model is called with."""
+        return tuple(value.clone() if isinstance(value, Tensor) else value for value in given)
+
+
 def binds(model: nn.Module, given: Any, named: dict[str, Any]) -> bool:
     """Return whether the forward of a model can be called so."""
     try:
@@ -166,7 +179,7 @@ def packed(model: nn.Module, batch: Batch, loss: Loss) -> Iterator[tuple[Example
     """Give a batch as two tensors, and a loss that takes them; for so long the model takes them too, and its copies.
 
     Args:
-        model: it has a hook more within, and is as it was afterwards.
+        model: it has hooks more within, and is as it was afterwards.
         batch: two tensors are given back as they are.
         loss: from what the model gives and the targets, in the form in which they are given.
     """
@@ -180,15 +193,13 @@ def packed(model: nn.Module, batch: Batch, loss: Loss) -> Iterator[tuple[Example
     if not isinstance(targets, Tensor):
         layout = Layout(targets, "targets")
         targets, held = layout.packed, OfParts(loss, layout)
-    if isinstance(inputs, Tensor):
+    with ExitStack() as hooks:
+        if not isinstance(inputs, Tensor):
+            apart = Apart(model, Layout(inputs, "inputs"))
+            inputs = apart.layout.packed
+            hooks.callback(model.register_forward_pre_hook(apart, prepend=True, with_kwargs=True).remove)
+        hooks.callback(model.register_forward_pre_hook(Fresh(), prepend=True).remove)
         yield (inputs, targets), held
-        return
-    apart = Apart(model, Layout(inputs, "inputs"))
-    hook = model.register_forward_pre_hook(apart, prepend=True, with_kwargs=True)
-    try:
-        yield (apart.layout.packed, targets), held
-    finally:
-        hook.remove()
 
 
 @final
@@ -215,9 +226,9 @@ def many_targets(loss: Loss) -> bool:
 
 
 def unpacked(model: nn.Module) -> nn.Module:
-    """Take the hook off a copy that was made within, and return the copy."""
+    """Take the hooks off a copy that was made within, and return the copy."""
     for key, hook in list(model._forward_pre_hooks.items()):
-        if isinstance(hook, Apart):
+        if isinstance(hook, Apart | Fresh):
             del model._forward_pre_hooks[key]
             model._forward_pre_hooks_with_kwargs.pop(key, None)
     return model

@@ -6,53 +6,37 @@ arXiv:1605.06431). How many sums it has says little of that: some blocks have tw
 
 from typing import Any, Final
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from residua.look import answer, untouched
-from residua.look.examples import differentiable
-
-SAMPLES: Final = 4
-"""As many as a norm needs; the graph is the same for more."""
 LEAF: Final = "torch::autograd::AccumulateGrad"
 """The node of a parameter, or of the inputs."""
 EMBEDDING: Final = "EmbeddingBackward0"
 """The node in which a way from whole numbers begins."""
 
 
-def shortest_way(model: nn.Module, inputs: Tensor) -> int | None:
+def shortest_way(given: Tensor | None, inputs: Tensor) -> int | None:
     """Return how many layers with weights the shortest way from the inputs to the answer passes.
 
     Args:
-        model: any, in the mode that it is in; it is left as it was.
-        inputs: a batch, samples first; from whole numbers, such as words, the way begins at their embedding.
+        given: the answer, with its history.
+        inputs: what it was computed from, a leaf; from whole numbers, such as words, the way begins at their embedding.
 
     Returns:
         The layers; None where the graph leads from the answer to no input.
 
-    >>> shortest_way(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)), torch.zeros(4, 2))
+    >>> inputs = torch.zeros(4, 2, requires_grad=True)
+    >>> shortest_way(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))(inputs), inputs)
     2
     """
-    with untouched(model), torch.enable_grad():
-        try:
-            leaf = differentiable(inputs[:SAMPLES])
-            found = answer(model(leaf))
-        except (RuntimeError, ValueError):  # some take no fewer samples than they were made for
-            leaf = differentiable(inputs)
-            found = answer(model(leaf))
-        if found is None or found.grad_fn is None:
-            return None
-        return _layers_between(found.grad_fn, leaf)
-
-
-def _layers_between(end: Any, leaf: Tensor) -> int | None:
-    """Return the least number of layers with weights between a node of the graph and a leaf."""
+    if given is None or given.grad_fn is None:
+        return None
+    end = given.grad_fn
     least: dict[Any, int | None] = {}
     matrix: dict[Any, bool] = {}  # whether there is a matrix, and no input, behind a node
     for node in nodes_behind(end):
         if node.name() == LEAF:
-            least[node] = 0 if node.variable is leaf else None
-            matrix[node] = node.variable is not leaf and node.variable.ndim > 1
+            least[node] = 0 if node.variable is inputs else None
+            matrix[node] = node.variable is not inputs and node.variable.ndim > 1
             continue
         if node.name() == EMBEDDING:
             least[node], matrix[node] = 1, False

@@ -14,7 +14,7 @@ from residua.exam.inventory import rate_of
 from residua.exam.observation import ADAPTIVE, Observation
 from residua.exam.trial import down
 from residua.exam.waking import duplicate_both
-from residua.look import Examples, Loss, seeded
+from residua.look import Backward, Examples, Loss, seeded
 
 WARMING: Final = 0.1
 """Of a rate that a schedule is about to warm up, what its first steps take."""
@@ -27,6 +27,7 @@ def own_step(
     optimizer: torch.optim.Optimizer,
     *,
     least: float = 0.0,
+    known: Backward | None = None,
 ) -> float | None:
     """Return by how much a first step at the optimiser's own rate changes the loss of its batch, over that loss.
 
@@ -40,6 +41,7 @@ def own_step(
         optimizer: that moves it; a copy steps.
         least: a loss that is usual, as of answers that look at nothing: of one that is next to nothing a small step may
             make many times as much.
+        known: the loss and the gradients of these samples, if they have been computed already.
 
     >>> layer = nn.Linear(1, 1, bias=False)
     >>> examples = torch.ones(4, 1), torch.full((4, 1), 2.0)
@@ -57,19 +59,34 @@ def own_step(
             for group in stepping.param_groups:
                 if "lr" in group:
                     group["lr"] = begun(group)
-            with torch.enable_grad():
-                before: Tensor = loss(moved(inputs), targets)
-            down(before, moved)
+            if known is not None and taken_over(known, moved, stepping):
+                first = known.loss
+            else:
+                with torch.enable_grad():
+                    before: Tensor = loss(moved(inputs), targets)
+                first = before.item()
+                down(before, moved)
             stepping.step()
         with seeded(model), torch.no_grad():
-            after = loss(moved(inputs), targets)
+            then = loss(moved(inputs), targets).item()
     except (BadInput, *REFUSALS):
         return None
-    first, then = before.item(), after.item()
     size = max(abs(first), abs(least) if math.isfinite(least) else 0.0)
     if not math.isfinite(first) or not size:
         return None
     return (then - first) / size if math.isfinite(then) else math.inf
+
+
+def taken_over(known: Backward, model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
+    """Give the weights of a copy gradients that are known; False where an optimiser moves others too, as of a loss."""
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    moved = [weight for group in optimizer.param_groups for weight in group["params"]]
+    found = [known.gradients.get(names.get(id(weight), "")) for weight in moved]
+    if any(slope is None or slope.shape != weight.shape for slope, weight in zip(found, moved, strict=True)):
+        return False
+    for weight, slope in zip(moved, found, strict=True):
+        weight.grad = slope.clone() if slope is not None and weight.requires_grad else None
+    return True
 
 
 def begun(group: Mapping[str, Any]) -> float:

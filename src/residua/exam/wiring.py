@@ -8,18 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from residua.exam.in_place import rewritten
+from residua.exam.in_place import giving_anew, rewritten
 from residua.exam.observation import Wiring
 from residua.exam.shortest import nodes_behind, shortest_way
-from residua.look import untouched
+from residua.look import answer, untouched
+from residua.look.examples import differentiable
 from residua.look.visit import own_parameters
 
 ADDITIONS = {torch.add, torch.Tensor.add, torch.Tensor.add_, torch.Tensor.__add__, torch.Tensor.__iadd__}
 
 
 @final
-class Additions(TorchFunctionMode):
+class Operations(TorchFunctionMode):
     """Count the additions of two values that both come from the batch, and note those of unlike shapes.
+
+    And whether an activation writes over its input.
 
     Args:
         samples: in the batch.
@@ -30,6 +33,7 @@ class Additions(TorchFunctionMode):
         self.samples = samples
         self.where = ""
         self.sums = 0
+        self.in_place = False
         self.broadcast: list[str] = []
 
     def __torch_function__(
@@ -41,6 +45,7 @@ class Additions(TorchFunctionMode):
     ) -> Any:
         if function in ADDITIONS and len(args) > 1:
             self.note(*args[:2])
+        self.in_place |= giving_anew(function, args, kwargs or {}) is not None
         return function(*args, **(kwargs or {}))
 
     def note(self, one: object, other: object) -> None:
@@ -59,30 +64,31 @@ class Additions(TorchFunctionMode):
 
 
 def wiring(model: nn.Module, inputs: Tensor) -> Wiring:
-    """Run any model once and note its additions; once more without in-place layers, and compare.
+    """Run any model once and note how values flow; if any activation works in place, without that too, and compare.
 
     Args:
         model: any, in the mode that it is in; it is left as it was.
         inputs: a batch, samples first.
     """
     calls: dict[str, int] = {}
-    additions = Additions(len(inputs))
+    noted, leaf = Operations(len(inputs)), differentiable(inputs)
     with untouched(model), torch.enable_grad(), ExitStack() as hooks:
         for name, module in model.named_modules():
-            handle = module.register_forward_pre_hook(entering(additions, calls, name))
+            handle = module.register_forward_pre_hook(entering(noted, calls, name))
             hooks.callback(handle.remove)
-        with additions:
-            model(inputs)
+        with noted:
+            given = model(leaf)
+        shortest = shortest_way(answer(given), leaf)
     weighted = [
         name
         for name, module in model.named_modules()
         if any(parameter.ndim > 1 for parameter in own_parameters(module))
     ]
     return Wiring(
-        rewritten=rewritten(model, inputs),
-        broadcast=tuple(dict.fromkeys(additions.broadcast)),
-        sums=additions.sums,
-        shortest=shortest_way(model, inputs),
+        rewritten=rewritten(model, inputs) if noted.in_place else (),
+        broadcast=tuple(dict.fromkeys(noted.broadcast)),
+        sums=noted.sums,
+        shortest=shortest,
         shared=sum(calls.get(name, 0) > 1 for name in weighted),
         uncalled=frozenset(idle := set(uncalled(model, calls))),
         unchosen=frozenset(unchosen(model, idle)),
@@ -123,11 +129,11 @@ def unchosen(model: nn.Module, idle: set[str]) -> Iterator[str]:
                     yield from (f"{place}.{inner}".rstrip(".") for inner, _ in kind.named_modules())
 
 
-def entering(additions: Additions, calls: dict[str, int], name: str) -> Callable[..., None]:
+def entering(noted: Operations, calls: dict[str, int], name: str) -> Callable[..., None]:
     """Return a hook that notes which module is running."""
 
     def enter(*_: object) -> None:
-        additions.where = name
+        noted.where = name
         calls[name] = calls.get(name, 0) + 1
 
     return enter

@@ -1,7 +1,7 @@
 """One run of a batch through a model, with a measure taken of what leaves each part; instruments may share it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Final, TypeVar
 
@@ -63,14 +63,31 @@ def visit(
     >>> visit(nn.Sequential(nn.ReLU()), torch.ones(1, 2), lambda position, name, part, output: (name, output.shape))
     (('0', torch.Size([1, 2])),)
     """
+    with untouched(model), torch.no_grad(), visiting(model, measure, only=only) as rows:
+        model(inputs)
+    return tuple(rows)
+
+
+@contextmanager
+def visiting(
+    model: nn.Module, measure: Measure[Row], *, only: type[nn.Module] | None = None
+) -> Iterator[list[Row]]:
+    """Let whatever runs a model within also take the measure of each layer and each join, as `visit` does.
+
+    >>> layer = nn.Linear(1, 1)
+    >>> with visiting(layer, lambda position, name, part, output: output.shape) as rows:
+    ...     layer(torch.ones(2, 1)).sum().backward()
+    >>> rows
+    [torch.Size([2, 1])]
+    """
     rows: list[Row] = []
 
     def look(name: str, module: nn.Module, _: object, output: object) -> None:
         if isinstance(output, Tensor) and output.is_floating_point():
-            rows.append(measure(len(rows), name, module, output.detach()))
+            with torch.no_grad():
+                rows.append(measure(len(rows), name, module, output.detach()))
 
-    with untouched(model), torch.no_grad(), ExitStack() as hooks:
+    with ExitStack() as hooks:
         for name, module in looked_at(model, only):
             hooks.callback(module.register_forward_hook(partial(look, name)).remove)
-        model(inputs)
-    return tuple(rows)
+        yield rows
