@@ -6,9 +6,9 @@ JPEG files of 500 × 375 and of 2000 × 1500 pixels to random crops of 224 with 
 are held in memory, as `residua train` holds a set that fits; and pictures of 32 pixels that both hold in
 memory, shifted by some pixels and flipped. The peer is torchvision's RandomResizedCrop, RandomCrop, flip,
 ToTensor and Normalize in PyTorch's DataLoader, as it comes and with the allocator set as Residua sets it for a
-training. Both normalise and give tensors in float32; both resize with a filter that widens as it shrinks. A crop of
-Residua keeps 35 to 100 % of a picture, one of torchvision's defaults 8 to 100 %. Residua decodes by simplejpeg if it is
-installed. One call is a batch of 64 pictures.
+training. Both normalise and give tensors in float32; both resize with a filter that widens as it shrinks, and draw
+crops of 35 to 100 % of a picture, Residua's default. Residua decodes by simplejpeg if it is installed. One call is
+a batch of 64 pictures.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def torchvision(folder: str, *, size: int, held: bool) -> Callable[[], object]:
     crop = (
         transforms.RandomCrop(size, 4, padding_mode="reflect")
         if small
-        else transforms.RandomResizedCrop(size)
+        else transforms.RandomResizedCrop(size, scale=(Augment().area, 1.0))
     )
     prepare = transforms.Compose(
         [

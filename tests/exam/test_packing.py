@@ -177,6 +177,38 @@ def test_what_cannot_lie_side_by_side_is_said(parts: Any, words: str) -> None:
         pass
 
 
+class InPlace(nn.Module):
+    """Normalises what it is given by writing over it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.two = Two()
+
+    def forward(self, picture: Tensor, numbers: Tensor | None = None) -> Tensor:
+        picture.sub_(100.0).div_(50.0)
+        return self.two(picture, picture[:, 0, 0, :5] if numbers is None else numbers.mul_(1.0))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("depth", ["still", "probe"])
+def test_a_model_may_write_over_its_inputs(several: bool, depth: Any) -> None:
+    picture, numbers, labels = pictures()
+    picture = 100 + 50 * picture
+    kept = picture.clone()
+    if not several:
+        labels = (picture[:, 0, 0, :4]).argmax(1)
+    torch.manual_seed(0)
+    model = InPlace()
+    given = (picture, numbers) if several else picture
+    found = residua.examine(model, (given, labels), depth=depth)
+    assert found.verdict == "trains", found.causes
+    assert torch.equal(picture, kept)
+    assert not model._forward_pre_hooks
+    healed = residua.heal(nn.Sequential(model), (picture, labels), depth="still")
+    assert not any(part._forward_pre_hooks for part in healed.model.modules())
+    assert torch.equal(picture, kept)
+
+
 def test_large_whole_numbers_beside_others_stay_what_they_are() -> None:
     key = torch.tensor([2**24 + 1, 5])
     layout = Layout({"key": key, "value": torch.ones(2, 3)}, "inputs")

@@ -14,6 +14,7 @@ from residua.exam.inventory import as_normal
 from residua.exam.probe import trial
 from residua.exam.strides import own_step, travelled
 from residua.exam.trial import RISE, STEPS
+from residua.look import backward
 
 HIGH, LOW = "learning rate too high", "learning rate too low"
 
@@ -91,6 +92,43 @@ def test_a_rate_that_warms_up_is_tried_at_its_beginning() -> None:
     assert tenth is not None
     assert whole is not None
     assert tenth < whole
+
+
+def test_a_rate_of_one_is_what_a_schedule_multiplies() -> None:
+    def as_in_the_paper(model: nn.Module) -> torch.optim.Optimizer:
+        optimizer = torch.optim.Adam(model.parameters(), lr=1.0, betas=(0.9, 0.98), eps=1e-9)
+        torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: 512**-0.5 * min((step + 1) ** -0.5, (step + 1) / 4000**1.5)
+        )
+        return optimizer
+
+    assert not names(as_in_the_paper, samples(), steps=10_000)
+    assert HIGH in names(adam(1.0), samples(), steps=10_000)
+
+
+@pytest.mark.parametrize("make", [sgd(0.1), adam(0.01)], ids=["sgd", "adam"])
+def test_a_first_step_along_known_gradients_is_the_same(
+    make: Callable[[nn.Module], torch.optim.Optimizer],
+) -> None:
+    model, batch = rows(), samples()
+    known = backward(model, batch, loss=F.cross_entropy)
+    optimizer = make(model)
+    once, anew = (own_step(model, batch, F.cross_entropy, optimizer, known=found) for found in (known, None))
+    assert once == pytest.approx(anew, rel=1e-4)
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_what_a_loss_holds_moves_too_in_a_first_step() -> None:
+    model, (inputs, labels) = rows(), samples()
+    head = nn.Linear(4, 4)
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(head(outputs), targets)
+
+    known = backward(model, (inputs, labels), loss=loss)
+    optimizer = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.1)
+    once, anew = (own_step(model, (inputs, labels), loss, optimizer, known=found) for found in (known, None))
+    assert once == anew
 
 
 @pytest.mark.parametrize("make", [adam(1e-6), sgd(1e-5), adam(1e-3, eps=10.0)], ids=["adam", "sgd", "eps"])

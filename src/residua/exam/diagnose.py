@@ -19,6 +19,7 @@ from residua.exam.rules import RULES
 from residua.exam.rules.labels import apart, unrelated
 from residua.exam.rules.normalisation import lagging
 from residua.exam.rules.strides import CREEPS, creeps, drowns, overshoots
+from residua.exam.schedule import foretold
 from residua.exam.several import Moving, as_one
 from residua.exam.suspicion import suspicions
 from residua.exam.trial import ProbeRow
@@ -93,7 +94,12 @@ def diagnose(
     """
     model, one = uncompiled(model), as_one(optimizer)
     probed: tuple[ProbeRow, ...] = ()
-    with packed(model, batch, loss) as (examples, judged), untouched(module_of(loss)), nothing_recomputed():
+    with (
+        packed(model, batch, loss) as (examples, judged),
+        foretold(one, steps),
+        untouched(module_of(loss)),
+        nothing_recomputed(),
+    ):
         refuse_batch(model, examples)
         examples = mixed((examples[0].detach(), examples[1].detach()))
         seen = observe(model, examples, loss=judged, optimizer=one)

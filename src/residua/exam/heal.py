@@ -13,6 +13,7 @@ from residua.errors import BadInput
 from residua.exam.calling import REFUSALS, uncompiled
 from residua.exam.diagnose import Depth, Diagnosis, diagnose
 from residua.exam.packing import Batch, packed, unpacked
+from residua.exam.schedule import foretold, untold
 from residua.exam.several import Moving, as_one
 from residua.exam.treatments import TREATMENTS, Patient, Treatment
 from residua.exam.verdict import USUAL
@@ -109,14 +110,14 @@ def heal(
     (Identity(), ())
     """
     model, one = uncompiled(model), as_one(optimizer)
-    with packed(model, batch, loss) as (examples, judged):
+    with packed(model, batch, loss) as (examples, judged), foretold(one, steps):
         look: Look = partial(diagnose, batch=examples, loss=judged, depth=depth, steps=steps)
         first = look(model, optimizer=one) if before is None else before
         patient = Patient(*copies(model, one), batch=examples, loss=judged, seen=first.seen)
         edits, patient, now = treated(patient, look, first)
     return Healed(
         model=unpacked(patient.model),
-        optimizer=patient.optimizer,
+        optimizer=untold(patient.optimizer),
         edits=tuple(edits),
         before=first,
         after=now,

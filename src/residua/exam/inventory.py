@@ -9,12 +9,17 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from residua.exam.observation import Norm, Optimisation, Weight
+from residua.exam.schedule import AHEAD
 from residua.exam.several import kind_of
 from residua.look import Backward, mean_square
 from residua.look.gradients import as_numbers
 
 MANY: Final = 256
 """Numbers from which on it can be said how they lie."""
+
+
+USUAL: Final = 0.001
+"""Learning rate that most begin with, of Adam and its like."""
 
 
 def weights(model: nn.Module, back: Backward, optimizer: torch.optim.Optimizer | None) -> tuple[Weight, ...]:
@@ -121,14 +126,21 @@ def sound(norm: _BatchNorm) -> bool:
 def rate_of(group: Mapping[str, Any]) -> float:
     """Return the learning rate of a group; of one that a schedule has begun low, that which it leads to.
 
-    Not a number for an optimiser that knows none.
+    Not a number for an optimiser that knows none. If the schedule is not known: of Adam and its like no rate is 1, and
+    where such a group begins far below, a schedule gives the rates themselves (Vaswani et al. 2017), of which the usual
+    one then stands for the highest.
+
+    >>> rate_of({"lr": 1e-4, "initial_lr": 1e-3}), rate_of({"lr": 1e-7, "initial_lr": 1.0, "betas": (0.9, 0.98)})
+    (0.001, 0.001)
     """
     rate = group.get("lr")
-    return (
-        math.nan
-        if rate is None
-        else max(float(rate), number(group.get("initial_lr")), number(group.get("max_lr")))
-    )
+    if rate is None:
+        return math.nan
+    if AHEAD in group:
+        highest: float = group[AHEAD].highest
+        return highest
+    now, led = float(rate), max(number(group.get("initial_lr")), number(group.get("max_lr")))
+    return max(now, USUAL if led == 1 and "betas" in group else led)
 
 
 def number(setting: Any) -> float:
@@ -157,5 +169,8 @@ def optimisation(model: nn.Module, optimizer: torch.optim.Optimizer) -> Optimisa
         epsilon=max(number(group.get("eps")) for group in groups),
         decoupled=any(group.get("decoupled_weight_decay", False) for group in groups),
         foreign=sum(id(p) not in own for group in groups for p in group["params"]),
+        ends=min(
+            (group[AHEAD].ends for group in groups if AHEAD in group and group[AHEAD].ends), default=None
+        ),
         climbs=all(group.get("maximize", False) for group in groups),
     )

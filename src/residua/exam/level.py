@@ -105,7 +105,8 @@ class Level:
         sizes = [values.numel() for values in begin]
 
         def centres_at(point: np.ndarray) -> list[Tensor]:
-            parts = torch.as_tensor(point, dtype=begin[0].dtype, device=begin[0].device).split(sizes)
+            whole = torch.as_tensor(point, dtype=begin[0].dtype, device=begin[0].device)
+            parts: list[Tensor] = torch.split(whole, sizes)  # type: ignore[no-untyped-call]
             return [part.view_as(values) for part, values in zip(parts, begin, strict=True)]
 
         def cost_at(point: np.ndarray) -> tuple[float, np.ndarray]:

@@ -172,6 +172,7 @@ class Optimisation:
         epsilon: what stands under the fraction beside the gradient; 0 where there is no fraction.
         decoupled: decay is no part of the gradient, where it usually is.
         foreign: parameters that it moves and that are not the model's.
+        ends: turns of its schedule after which rates are next to nothing for good; None where that is not at once.
         climbs: it makes what it is given as large as it can.
     """
 
@@ -183,6 +184,7 @@ class Optimisation:
     epsilon: float
     decoupled: bool
     foreign: int
+    ends: int | None
     climbs: bool
 
 

@@ -24,6 +24,8 @@ def shortest_way(given: Tensor | None, inputs: Tensor) -> int | None:
     Returns:
         The layers; None where the graph leads from the answer to no input.
 
+    >>> import torch
+    >>> from torch import nn
     >>> inputs = torch.zeros(4, 2, requires_grad=True)
     >>> shortest_way(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))(inputs), inputs)
     2

@@ -53,6 +53,18 @@ def of_rates(found: Optimisation) -> Iterator[Cause]:
         )
 
 
+def ends(seen: Observation) -> Iterator[Cause]:
+    """Find a schedule that leaves next to no rate as soon as it has begun."""
+    found = seen.optimisation
+    if found is not None and found.ends is not None:
+        turns = "the first time" if found.ends == 1 else f"{found.ends} times"
+        yield Cause(
+            name="schedule has ended",
+            evidence=f"when the schedule has turned {turns}, rates are below a thousandth of {found.lr:g} for good",
+            harm=0.9,
+        )
+
+
 def climbs(seen: Observation) -> Iterator[Cause]:
     """Find an optimiser that goes up a loss; a reward, which right answers make larger, is meant to grow."""
     if seen.optimisation is not None and seen.optimisation.climbs and seen.loss.falls:
@@ -105,4 +117,4 @@ def shrinks(found: Optimisation) -> float:
     return found.lr * found.weight_decay
 
 
-RULES = (missing, rates, climbs, settings)
+RULES = (missing, rates, ends, climbs, settings)
