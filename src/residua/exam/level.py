@@ -102,12 +102,11 @@ class Level:
 
     def lowest(self, outputs: Any, begin: Sequence[Tensor]) -> list[Tensor]:
         """Return the answer that costs least when it is the same for all samples and places."""
-        sizes = [values.numel() for values in begin]
+        ends = np.cumsum([values.numel() for values in begin])[:-1]
 
         def centres_at(point: np.ndarray) -> list[Tensor]:
-            whole = torch.as_tensor(point, dtype=begin[0].dtype, device=begin[0].device)
-            parts: list[Tensor] = torch.split(whole, sizes)  # type: ignore[no-untyped-call]
-            return [part.view_as(values) for part, values in zip(parts, begin, strict=True)]
+            parts = zip(np.split(point, ends), begin, strict=True)
+            return [torch.from_numpy(part).to(values).view_as(values) for part, values in parts]
 
         def cost_at(point: np.ndarray) -> tuple[float, np.ndarray]:
             centres = [centre.clone().requires_grad_() for centre in centres_at(point)]
