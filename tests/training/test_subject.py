@@ -1,10 +1,10 @@
-"""Noise to examine a network with: labels by lot, masks that follow the picture."""
+"""Noise to examine a network with: labels and masks follow how bright it is."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from residua.errors import BadInput
 from residua.exam import diagnose
@@ -23,12 +23,24 @@ def test_masks_of_noise_follow_its_brightness_and_a_u_net_can_learn_them() -> No
     assert (found.verdict, found.causes) == ("trains", ())
 
 
-def test_labels_of_noise_are_drawn_by_lot_always_in_the_same_way() -> None:
-    def labels() -> Tensor:
-        return open_subject("resnet20_cifar", shape=(3, 8, 8), classes=5).batch[1]
+def test_labels_of_noise_follow_its_brightness_always_in_the_same_way() -> None:
+    def batch() -> tuple[Tensor, Tensor]:
+        return open_subject("resnet20_cifar", shape=(3, 8, 8), classes=5).batch
 
-    assert labels().unique().tolist() == [0, 1, 2, 3, 4]
-    assert torch.equal(labels(), labels())
+    inputs, labels = batch()
+    assert set(labels.bincount().tolist()) <= {51, 52}
+    assert torch.equal(labels[inputs.mean((1, 2, 3)).argsort()], labels.sort().values)
+    assert all(torch.equal(one, other) for one, other in zip(batch(), batch(), strict=True))
+
+
+def test_what_learns_by_heart_alone_is_not_said_to_learn_noise() -> None:
+    torch.manual_seed(0)
+    rows = [part for _ in range(8) for part in (nn.Sigmoid(), nn.Linear(64, 64))]
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 64), *rows, nn.Linear(64, 10))
+    batch = open_subject("resnet20_cifar", shape=(3, 8, 8)).batch
+    assert diagnose(model, batch).verdict == "does not train"
+    by_heart = batch[0][:64], torch.randint(10, (64,))
+    assert diagnose(model, by_heart).probability > diagnose(model, batch).probability
 
 
 def opened(path: Path, function: str) -> object:
