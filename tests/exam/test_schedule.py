@@ -98,7 +98,7 @@ def test_a_warm_up_that_never_ends_is_a_rate_too_low() -> None:
 def test_a_schedule_that_cannot_be_copied_is_passed_by() -> None:
     class Writing(schedules.StepLR):
         def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-            self.log = Path(__file__).open()
+            self.log = Path(__file__).open()  # noqa: SIM115
             super().__init__(optimizer, 1, gamma=1e-4)
 
     made: list[Writing] = []
