@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from residua.exam import Depth, diagnose
+from residua.exam.matching import agreement
+from residua.exam.rules.labels import CHANCE
 from residua.look import Loss
 
 
@@ -57,3 +59,29 @@ def test_targets_of_other_samples_are_named_by_a_probe_alone(make: Callable[[], 
     assert names(task, task.targets, "probe") == []
     assert names(task, others, "probe") == ["labels do not follow the inputs"]
     assert names(task, others, "still") == []
+
+
+def scattered(count: int = 192) -> tuple[Tensor, Tensor]:
+    """Return crosses, squares and rings anywhere in noise, of any brightness, and which of them each picture holds."""
+    generator = torch.Generator().manual_seed(0)
+    far = torch.arange(7) - 3
+    down, right = torch.meshgrid(far.abs(), far.abs(), indexing="ij")
+    shapes = torch.stack(
+        [torch.minimum(down, right) < 1, (down < 3) & (right < 3), torch.maximum(down, right) == 3]
+    )
+    kinds = torch.randint(3, (count,), generator=generator)
+    pictures = 0.6 * torch.randn(count, 1, 20, 20, generator=generator)
+    for picture, kind in zip(pictures, kinds.tolist(), strict=True):
+        top, left = torch.randint(14, (2,), generator=generator).tolist()
+        sign = 2.0 * (torch.rand((), generator=generator) - 0.5).sign()
+        picture[0, top : top + 7, left : left + 7] += sign * shapes[kind]
+    return pictures, kinds
+
+
+def test_things_that_lie_anywhere_in_pictures_are_followed_all_the_same() -> None:
+    pictures, kinds = scattered()
+    told = agreement(pictures, kinds)
+    assert told is not None
+    assert told > 2 * CHANCE
+    shuffled = [agreement(pictures, kinds[torch.randperm(len(kinds))]) for _ in range(20)]
+    assert sum(value is not None and value < CHANCE for value in shuffled) >= 18

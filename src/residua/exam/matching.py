@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from residua.exam.pieces import pieces
+
 FEWEST_LABELS = 100
 """Samples from which chance and a hard problem can be told apart by their neighbours."""
 MOST_LABELS = 1000
@@ -50,9 +52,10 @@ def alike(samples: Tensor, targets: Tensor) -> float:
 def agreement(inputs: Tensor, targets: Tensor) -> float | None:
     """Return how much more often than by chance samples near to one another have the same label, in deviations.
 
-    The nearest other sample alone, or all together, the near ones more: whichever says more. Of targets that are
-    numbers: how much nearer they are to those of the nearest other sample than to those of any. None where there are
-    too few samples to say anything, or where what they should have in common is shared by hardly two of them.
+    The nearest other sample alone, or all together, the near ones more, and of pictures those that hold the same pieces
+    anywhere: whichever says most. Of targets that are numbers: how much nearer they are to those of the nearest other
+    sample than to those of any. None where there are too few samples to say anything, or where what they should have in
+    common is shared by hardly two of them.
 
     >>> inputs = torch.arange(200.0)[:, None]
     >>> agreement(inputs, (inputs[:, 0] > 99).long()) > 10, agreement(inputs, inputs.sin()) > 5
@@ -72,7 +75,11 @@ def agreement(inputs: Tensor, targets: Tensor) -> float | None:
         return None
     apart = distances(inputs)
     same = (labels[nearest(apart)] == labels).double().mean().item()
-    return max(float(same - chance) / spread, foretold(apart, labels))
+    found = [float(same - chance) / spread, foretold(apart, labels)]
+    if inputs.ndim == 4:
+        held = pieces(inputs)
+        found.append(foretold(torch.cdist(held, held), labels))
+    return max(found)
 
 
 def by_chance(labels: Tensor) -> float | None:
