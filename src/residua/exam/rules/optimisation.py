@@ -107,7 +107,7 @@ def of_settings(found: Optimisation) -> Iterator[Cause]:
 
 def too_high(found: Optimisation) -> bool:
     """Return whether the learning rate is above any that is in use."""
-    return found.lr > (0.3 if found.kind in ADAPTIVE else 30.0)
+    return found.lr >= (0.3 if found.kind in ADAPTIVE else 30.0)
 
 
 def shrinks(found: Optimisation) -> float:
