@@ -156,6 +156,16 @@ def test_a_compiled_model_is_looked_at_as_the_module_it_was_made_of() -> None:
     assert healthy_bands(compiled, batch()) == healthy_bands(model, batch())  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("look", [examine, heal, healthy_bands])
+def test_torchscript_is_refused(look: Callable[..., object]) -> None:
+    scripted = torch.jit.script(nn.Linear(4, 2))
+    batch = torch.randn(8, 4), torch.randint(2, (8,))
+    for model in (scripted, nn.Sequential(scripted)):
+        with pytest.raises(BadInput, match="TorchScript, which lets nobody see its layers"):
+            look(model, batch)
+
+
 @pytest.mark.parametrize(
     ("model", "given", "words"),
     [

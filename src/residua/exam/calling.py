@@ -27,11 +27,19 @@ REFUSALS: Final = (
 def uncompiled(model: nn.Module) -> nn.Module:
     """Return the module that `torch.compile` or a wrapper for several cards was given; any other as it is.
 
+    Raises:
+        BadInput: it is made of TorchScript, which cannot be looked into.
+
     >>> layer = nn.Linear(2, 2)
     >>> uncompiled(layer) is layer
     True
     """
     several = isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        raise BadInput(
+            f"the model is, or holds, a {type(model).__name__} of TorchScript, which lets nobody see its layers; "
+            "give the module that was scripted or traced"
+        )
     within: nn.Module = getattr(model, "module" if several else "_orig_mod", model)
     return model if within is model else uncompiled(within)
 

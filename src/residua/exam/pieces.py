@@ -31,19 +31,16 @@ def pieces(pictures: Tensor) -> Tensor:
     >>> torch.cdist(pieces(moved), pieces(moved))[0].argsort()[1].item()
     1
     """
-    sides = [min(LARGEST, side) for side in pictures.shape[-2:]]
-    seen = standard(F.adaptive_avg_pool2d(pictures.float(), sides), (0, 2, 3))
-    side = min(SIDE, *sides)
-    generator = torch.Generator().manual_seed(0)
-    kernels = [
-        seen[
-            torch.randint(len(seen), (), generator=generator),
-            :,
-            (top := int(torch.randint(sides[0] - side + 1, (), generator=generator))) : top + side,
-            (left := int(torch.randint(sides[1] - side + 1, (), generator=generator))) : left + side,
-        ]
-        for _ in range(PIECES)
-    ]
+    high, wide = (min(LARGEST, side) for side in pictures.shape[-2:])
+    seen = standard(F.adaptive_avg_pool2d(pictures.float(), (high, wide)), (0, 2, 3))
+    side, generator = min(SIDE, high, wide), torch.Generator().manual_seed(0)
+
+    def drawn(most: int) -> list[int]:
+        found: list[int] = torch.randint(most, (PIECES,), generator=generator).tolist()
+        return found
+
+    places = zip(drawn(len(seen)), drawn(high - side + 1), drawn(wide - side + 1), strict=True)
+    kernels = [seen[place, :, top : top + side, left : left + side] for place, top, left in places]
     cut = torch.stack(kernels)
     cut = cut - cut.mean((1, 2, 3), keepdim=True)
     found = F.conv2d(seen, cut / cut.flatten(1).norm(dim=1)[:, None, None, None].clamp_min(1e-6))
