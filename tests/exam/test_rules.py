@@ -247,3 +247,13 @@ def test_a_frozen_backbone_is_a_note() -> None:
     found = diagnose(model, batch(), depth="still")
     assert [note.name for note in found.notes] == ["frozen layers"]
     assert found.causes == ()
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.8, True), (0.5, False)])
+def test_strong_dropouts_one_behind_the_other_are_named_and_usual_ones_are_not(
+    share: float, told: bool
+) -> None:
+    rows = [part for _ in range(4) for part in (nn.Linear(64, 64), nn.ReLU(), nn.Dropout(share))]
+    model = nn.Sequential(nn.Flatten(), *rows, nn.Linear(64, 4))
+    found = diagnose(model, batch(), depth="still")
+    assert ("dropout leaves next to nothing" in [cause.name for cause in found.causes]) == told

@@ -82,3 +82,12 @@ def test_one_kind_before_the_other() -> None:
 
 def test_a_softmax_over_the_samples_is_named() -> None:
     assert names(network(nn.Softmax(0)), one, F.cross_entropy) == ["softmax over the batch"]
+
+
+@pytest.mark.parametrize(("scale", "told"), [(8.0, True), (1.0, False)])
+def test_targets_that_a_tanh_cannot_reach_are_named(scale: float, told: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 2), nn.Tanh())
+    inputs = torch.randn(128, 20, generator=torch.Generator().manual_seed(0))
+    found = diagnose(model, (inputs, scale * inputs[:, :2]), loss=F.mse_loss, depth="still")
+    assert ([cause.name for cause in found.causes] == ["targets out of range"]) == told

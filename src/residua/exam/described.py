@@ -91,6 +91,7 @@ class Outputs:
         sums_to_one: they are not negative, and add up to 1 over the classes.
         sums_over_batch: they are not negative, and add up to 1 over the samples.
         unit_interval: all lie between 0 and 1, and one of the last operations sees to it.
+        within_one: all lie between -1 and 1 on both sides of 0, and one of the last operations sees to it.
         zeros: share of exact zeros where nothing lies below them, as after a ReLU; 0 otherwise.
         gap: how far the outputs in evaluation mode are from those in training mode, over their size; None if
             the network has no running statistics that were ever updated.
@@ -102,6 +103,7 @@ class Outputs:
     sums_to_one: bool
     sums_over_batch: bool
     unit_interval: bool
+    within_one: bool
     zeros: float
     gap: float | None
 

@@ -206,6 +206,7 @@ def describe_outputs(model: nn.Module, inputs: Tensor, outputs: Tensor) -> Outpu
         sums_over_batch=add_up(0) and not add_up(1),
         zeros=(outputs == 0).double().mean().item() if bool((outputs >= 0).all()) else 0.0,
         unit_interval=inside and squashed(model, inputs),
+        within_one=not inside and bool((outputs.abs() <= 1).all()) and squashed(model, inputs),
         gap=gap(model, inputs),
     )
 

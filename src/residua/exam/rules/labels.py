@@ -87,19 +87,20 @@ def beyond_range(seen: Observation) -> Iterator[Cause]:
         yield Cause(
             name="targets out of range",
             evidence=f"targets from {seen.targets.least:.3g} to {seen.targets.most:.3g}, and the last operation gives "
-            "nothing below 0 or above 1",
+            f"nothing below {0 if seen.outputs.unit_interval else -1} or above 1",
             layer=seen.layers[-1].name if seen.layers else None,
-            harm=0.4,
+            harm=0.4 if -1 <= seen.targets.mean <= 1 else 0.8,
         )
 
 
 def beyond_reach(seen: Observation) -> bool:
-    """Return whether answers held between 0 and 1 are to be numbers, of which the usual ones lie elsewhere."""
-    targets = seen.targets
+    """Return whether answers held up to 1 are to be numbers, of which the usual ones lie elsewhere."""
+    targets, outputs = seen.targets, seen.outputs
+    if targets.kind != "numbers" or not seen.loss.falls or not (outputs.unit_interval or outputs.within_one):
+        return False
     low = max(targets.least, targets.mean - targets.deviation)
     high = min(targets.most, targets.mean + targets.deviation)
-    away = low < -REACH or high > 1 + REACH
-    return targets.kind == "numbers" and bool(seen.loss.falls) and seen.outputs.unit_interval and away
+    return low < (0 if outputs.unit_interval else -1) - REACH or high > 1 + REACH
 
 
 def oversized(seen: Observation) -> Iterator[Cause]:

@@ -13,8 +13,10 @@ LEFT = 1e-4
 DEAD = 0.98
 """Share of zeros of a layer that says nothing any more; half of a ReLU's are zero."""
 SATURATED = 0.9
-DROPS = 0.9
-"""Share that is set to 0 by more than any dropout in use."""
+DROPS, STRONG = 0.9, 0.6
+"""Shares that are set to 0 by more than any dropout in use, and by more than any of several in a row."""
+KEPT = 0.02
+"""Share that strong ones in a row leave at the least."""
 ALIKE = 1e-5
 """Share of the second moment that differs between samples: below it they are one sample to what comes next."""
 
@@ -126,13 +128,17 @@ def carries(seen: Observation, place: int) -> bool:
 
 def drops_out(seen: Observation) -> Iterator[Cause]:
     """Find a dropout that leaves next to nothing of what it is given."""
-    layer = max(seen.layers, key=lambda layer: layer.drops, default=None)
-    if layer is not None and layer.drops > DROPS:
+    most = max((layer.drops for layer in seen.layers), default=0.0)
+    # Where nothing goes past them what one leaves the next takes from; of a half each many train.
+    strong = [layer for layer in seen.layers if layer.drops > STRONG] if not seen.wiring.sums else []
+    left = math.prod(1 - layer.drops for layer in strong)
+    if most > DROPS or left < KEPT:
+        first = next(layer for layer in seen.layers if layer.drops > (DROPS if most > DROPS else STRONG))
+        part = f"{100 * most:.3g} %" if most > DROPS else f"by and by {100 * (1 - left):.3g} %"
         yield Cause(
             name="dropout leaves next to nothing",
-            evidence=f"it sets {100 * layer.drops:.3g} % of what it is given to 0; what is kept is meant to be its "
-            "counterpart",
-            layer=layer.name,
+            evidence=f"{part} of what it is given is set to 0; what is kept is meant to be its counterpart",
+            layer=first.name,
             harm=0.75,
         )
 
