@@ -236,21 +236,6 @@ def test_a_loss_must_give_a_tensor() -> None:
         diagnose(rows(), samples(), loss=lambda given, wanted: F.cross_entropy(given, wanted).item())  # type: ignore[arg-type, return-value]
 
 
-@pytest.mark.parametrize("axes", [(-1,), (-2,), (-2, -1)])
-def test_masks_that_are_flipped_are_out_of_step(axes: tuple[int, ...]) -> None:
-    generator = torch.Generator().manual_seed(0)
-    pictures, masks = 0.2 * torch.randn(64, 3, 24, 24, generator=generator), torch.zeros(64, 24, 24).long()
-    for place in range(64):
-        top, left = torch.randint(16, (2,), generator=generator).tolist()
-        masks[place, top : top + 7, left : left + 7] = 1
-        pictures[place, :, top : top + 7, left : left + 7] += 1
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 2, 3, padding=1))
-    assert names(diagnose(model, (pictures, masks), depth="still")) == []
-    found = diagnose(model, (pictures, masks.flip(axes)), depth="still")
-    assert names(found) == ["masks out of step"] and "flipped" in found.causes[0].evidence
-
-
 def test_sigmoids_between_layers_are_suspected_where_nothing_is_learned() -> None:
     torch.manual_seed(0)
     layers = [part for _ in range(5) for part in (nn.Linear(64, 64), nn.Sigmoid())]

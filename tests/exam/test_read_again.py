@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from residua.errors import BadInput
 from residua.exam import Diagnosis, diagnose
+from residua.exam.borders import turned
 from residua.exam.few import mixed
-from residua.exam.matching import turned
 from residua.look import Examples, Loss, untouched
 from tests.exam.test_others import names, rows, samples
 

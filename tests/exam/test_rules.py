@@ -139,6 +139,9 @@ FAULTS: dict[str, Callable[[], Case]] = {
         (batch()[0], 3e5 + 1e5 * batch()[1][:, None].float()),
         F.mse_loss,
     ),
+    "loss rewards wrong answers": lambda: case(
+        loss=lambda given, labels: given.softmax(1).gather(1, labels[:, None]).mean()
+    ),
     "dropout leaves next to nothing": lambda: case(
         seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 256), nn.Dropout(0.95), nn.Linear(256, 4)))
     ),

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from residua.exam.borders import IGNORED, edges, turned, unlabelled
 from residua.exam.calling import REFUSALS
 from residua.exam.described import Inputs, Losses, Targets
 from residua.exam.domain import logs_along
-from residua.exam.matching import agreement, alike, edges, turned
+from residua.exam.matching import agreement, alike
 from residua.look import Loss, answer, each
 
 FAR, FLOOR = 1e3, -10.0
@@ -22,8 +23,8 @@ CHEAPER = 0.75
 that are smoothed."""
 LEAST_SHARES = (1e-13, 0.05)
 """Nearest that a share comes to 0 and 1: a logit of 30, and one of 3 where the loss itself smooths its labels."""
-IGNORED = (-100, 255)
-"""What stands for no class in masks: PyTorch's own value, and that of most data sets."""
+CLEAR = 8.0
+"""A logit that is as good as certain."""
 
 
 def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
@@ -35,6 +36,7 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
         targets: what it should have given.
     """
     value = asked(loss, given, targets)
+    right, wrong = of_answers(loss, given, targets)
     outputs = answer(given)
     several = outputs is not None and outputs.ndim > 1 and outputs.shape[1] > 1
     shifted = asked(loss, each(given, lambda values: values + 1), targets) if several else math.nan
@@ -46,7 +48,9 @@ def ask(loss: Loss, given: Any, targets: Tensor) -> Losses:
         adds_up=adds_up(loss, given, targets, value),
         crosses=crosses(loss, given, targets),
         reads_targets=reads_targets(loss, given, targets),
-        falls=falls(loss, given, targets),
+        falls=None if math.isnan(wrong - right) else right < wrong,
+        right=right,
+        wrong=wrong,
         attains=attains(loss, given, targets, value),
         floorless=not targets.is_floating_point() and floorless(loss, given, targets),
         overreached=overreached(loss, given, targets),
@@ -90,21 +94,25 @@ def reads_targets(loss: Loss, given: Any, targets: Tensor) -> bool:
     return not all(same(asked(loss, here, wanted), asked(loss, here, others)) for others in instead)
 
 
-def falls(loss: Loss, given: Any, targets: Tensor) -> bool | None:
-    """Return whether a loss is smaller for right answers than for those of other samples, as a reward is not.
+def of_answers(loss: Loss, given: Any, targets: Tensor) -> tuple[float, float]:
+    """Return a loss for right answers, and for those of other samples, which is larger but of a reward.
 
-    None where it is not known what right answers are.
+    Shares are asked for as they are and as logits, and what differs more counts. Not numbers where it is not known what
+    right answers are, or where both are the same.
     """
     outputs = answer(given)
     right = None if outputs is None or targets.is_complex() else as_shares(targets, outputs)
     if right is None:
-        return None
+        return math.nan, math.nan
 
     def answered(wanted: Tensor) -> float:
         return asked(loss, answering(given, wanted), targets)
 
-    best, worse = answered(right), answered(right.roll(1, 0))
-    return None if not math.isfinite(worse - best) or same(best, worse) else best < worse
+    shares = bool(((right >= 0) & (right <= 1)).all())
+    forms = [right, CLEAR * (2 * right - 1)] if shares else [right]
+    pairs = [(answered(form), answered(form.roll(1, 0))) for form in forms]
+    known = [(best, worse) for best, worse in pairs if math.isfinite(worse - best) and not same(best, worse)]
+    return max(known, key=lambda pair: abs(pair[1] - pair[0]), default=(math.nan, math.nan))
 
 
 def attains(loss: Loss, given: Any, targets: Tensor, value: float) -> bool:
@@ -193,7 +201,9 @@ def refuses_beyond(loss: Loss, given: Any, targets: Tensor, described: Targets) 
     beyond = described.beyond(outputs.shape[1])
     labels = {int(described.least), int(described.most)} if beyond else set()
     # What is in use for no class must be known to the loss for one.
-    labels |= {value for value in IGNORED if (unlabelled(targets, outputs) & (targets == value)).any()}
+    labels |= {
+        value for value in IGNORED if (unlabelled(targets, classes_of(outputs)) & (targets == value)).any()
+    }
     here = each(given, lambda values: values.cpu())
     return any(refuses(loss, here, targets, label) for label in labels)
 
@@ -257,7 +267,7 @@ def describe_targets(targets: Tensor, outputs: Tensor) -> Targets:
     kind: Literal["classes", "masks", "numbers"] = "masks" if targets.ndim > 1 else "classes"
     if targets.is_floating_point():
         kind = "numbers"
-    void = unlabelled(targets, outputs)
+    void = unlabelled(targets, classes_of(outputs))
     kept = targets[~void].float()
     return Targets(
         kind=kind,
@@ -270,15 +280,6 @@ def describe_targets(targets: Tensor, outputs: Tensor) -> Targets:
         mean=kept.mean().item() if len(kept) else 0.0,
         deviation=kept.std(correction=0).item() if len(kept) else 0.0,
     )
-
-
-def unlabelled(targets: Tensor, outputs: Tensor) -> Tensor:
-    """Return which of the targets stand for no class, by the values that are in use for it."""
-    void = torch.zeros_like(targets, dtype=torch.bool)
-    for value in () if targets.is_floating_point() else IGNORED:
-        if not 0 <= value < classes_of(outputs):
-            void |= targets == value
-    return void
 
 
 def classes_of(outputs: Tensor) -> int:
@@ -309,6 +310,6 @@ def describe_inputs(inputs: Tensor, targets: Tensor, outputs: Tensor, *, kind: s
         numbers=inputs.is_floating_point(),
         directions=inputs.ndim == 2 and bool(((values.norm(dim=1) - 1).abs() < 1e-3).all()),
         agreement=agreement(values, targets) if measured and whole else None,
-        edges=edges(values, targets, unlabelled(targets, outputs)) if masks else None,
-        turned=turned(values, targets, unlabelled(targets, outputs)) if masks else None,
+        edges=edges(values, targets, unlabelled(targets, classes_of(outputs))) if masks else None,
+        turned=turned(values, targets, unlabelled(targets, classes_of(outputs))) if masks else None,
     )

@@ -122,6 +122,8 @@ class Losses:
         crosses: it holds every output against every target, so that their order is all one to it.
         reads_targets: it depends on them; one that compares samples with one another may not.
         falls: it is smaller for right answers than for those of other samples; None where nobody knows.
+        right: of right answers; not a number where nobody knows which they are, or the loss says nothing of them.
+        wrong: of those of other samples.
         attains: it is smaller for outputs that are the targets than for those given: it wants the same numbers.
         floorless: it is one of classes and falls far below 0 as outputs grow.
         overreached: it has a floor for targets from 0 to 1, and for these it has none.
@@ -135,6 +137,8 @@ class Losses:
     crosses: bool
     reads_targets: bool
     falls: bool | None
+    right: float
+    wrong: float
     attains: bool
     floorless: bool
     overreached: bool

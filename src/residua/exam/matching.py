@@ -1,7 +1,6 @@
-"""Whether targets fit the inputs that they stand beside, as far as neighbours and edges tell without a network."""
+"""Whether labels fit the inputs that they stand beside, as far as neighbours tell without a network."""
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -23,12 +22,6 @@ TOLD = 2.5
 """Deviations that so much must come to, or there are too few samples to say anything."""
 PAIRED = 1 / 3
 """Share of the samples that have another one with their label, below which neighbours cannot agree."""
-FEWEST_MASKS = 8
-BETTER = 4.0
-"""Deviations by which masks lie better on the edges of their pictures when they are flipped, if they should be."""
-MOSTLY = 0.75
-"""Share of the pictures in which they do."""
-WAYS = {"left to right": (-1,), "upside down": (-2,), "by half a turn": (-2, -1)}
 SHUFFLES = 64
 RIDGE = 0.1
 """What is added to the diagonal, over its mean."""
@@ -154,60 +147,3 @@ def nearest(apart: Tensor) -> Tensor:
     """
     # Two copies of one sample say nothing of the labels.
     return apart.masked_fill(apart < 1e-4 * apart.mean(), torch.inf).argmin(1)
-
-
-def edges(pictures: Tensor, masks: Tensor, void: Tensor) -> float | None:
-    """Return how much more the pictures change on the edges of their own masks than on those of others.
-
-    In deviations over the pictures. Masks that are out of step with their pictures give about 0. Where a class borders
-    on what is void nobody says that there is an edge.
-    """
-    if len(pictures) < FEWEST_MASKS or pictures.ndim != 4 or masks.shape[-2:] != pictures.shape[-2:]:
-        return None
-    changes = steps(pictures, lambda later, earlier: (later - earlier).abs().sum(1))
-    borders = outlines(masks, void)
-    seen = borders.sum((1, 2)) > 0
-    if 2 * seen.sum() < len(pictures):
-        return None
-    own, other = (meeting(changes[seen], shown) for shown in (borders[seen], borders[seen].roll(1, 0)))
-    apart = own - other
-    deviation = apart.std().item() / math.sqrt(len(apart))
-    return apart.mean().item() / deviation if deviation else None
-
-
-def turned(pictures: Tensor, masks: Tensor, void: Tensor) -> tuple[str, float] | None:
-    """Return in which way masks would lie far better on the edges of their pictures, and by how many deviations.
-
-    Each picture is compared with itself, and in most the flipped mask must lie better; None where in no way they do.
-    """
-    if edges(pictures, masks, void) is None:
-        return None
-    changes = steps(pictures, lambda later, earlier: (later - earlier).abs().sum(1))
-    changes = changes / changes.mean((1, 2), keepdim=True).clamp_min(1e-12)
-    own = meeting(changes, outlines(masks, void))
-    found = {}
-    for way, axes in WAYS.items():
-        gain = meeting(changes, outlines(masks.flip(axes), void.flip(axes))) - own
-        gain = gain[gain != 0]
-        if len(gain) >= FEWEST_MASKS and (gain > 0).double().mean() >= MOSTLY and gain.std() > 0:
-            found[way] = gain.mean().item() / (gain.std().item() / math.sqrt(len(gain)))
-    best = max(found, key=lambda way: found[way], default=None)
-    return (best, found[best]) if best and found[best] > BETTER else None
-
-
-def outlines(masks: Tensor, void: Tensor) -> Tensor:
-    """Return where masks change from one pixel to the next, but for where one of them is void."""
-    borders = steps(masks[:, None], lambda later, earlier: (later != earlier).float()[:, 0])
-    unknown = steps(void[:, None], lambda later, earlier: (later | earlier).float()[:, 0]) > 0
-    return borders.masked_fill(unknown, 0.0)
-
-
-def steps(planes: Tensor, between: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return what lies between each pixel and the next, down and to the right, together."""
-    down = between(planes[..., 1:, :-1], planes[..., :-1, :-1])
-    return down + between(planes[..., :-1, 1:], planes[..., :-1, :-1])
-
-
-def meeting(changes: Tensor, borders: Tensor) -> Tensor:
-    """Return the mean change of each picture on some borders."""
-    return (changes * borders).sum((1, 2)) / borders.sum((1, 2)).clamp_min(1)

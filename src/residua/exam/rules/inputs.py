@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from residua.exam.cause import Cause
-from residua.exam.observation import Observation
+from residua.exam.observation import SCALE_FREE, Observation
 
 LOUD = 20.0
 """Mean or deviation that a model cannot mean to give its own first layer."""
@@ -54,7 +54,7 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
             name="inputs are not normalised",
             evidence=f"mean {inputs.mean:.3g} and deviation {inputs.deviation:.3g}"
             + (", as bytes have that were not divided by 255" if bytes_ else ""),
-            harm=0.5 if abs(inputs.mean) > OFF * inputs.deviation else 0.2,
+            harm=0.5 if abs(inputs.mean) > OFF * inputs.deviation or bare(seen) else 0.2,
         )
     elif seen.arriving is not None and max(map(abs, seen.arriving)) > LOUD:
         mean, deviation = seen.arriving
@@ -64,6 +64,16 @@ def unscaled(seen: Observation) -> Iterator[Cause]:
             "layer",
             harm=0.2,
         )
+
+
+def bare(seen: Observation) -> bool:
+    """Return whether steps are as long as the inputs are large: no norm follows, and no optimiser scales them."""
+    found = seen.optimisation
+    return (
+        found is not None
+        and found.kind not in SCALE_FREE
+        and not any("Norm" in layer.kind for layer in seen.layers)
+    )
 
 
 def far(mean: float, deviation: float) -> bool:

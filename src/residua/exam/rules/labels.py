@@ -12,6 +12,8 @@ CHANCE = 2.5
 """Deviations over chance below which neighbours say nothing of the label; one shuffled batch in thirty is above."""
 REACH = 0.1
 """Beyond 0 and 1, what targets of shares may have by rounding or noise."""
+PERVERSE = 3.0
+"""Times as much as wrong answers that right ones cost."""
 CUT = 0.3
 """Share of the outputs that are exactly 0, from which a ReLU has cut them and nothing was averaged after it: half."""
 LARGE = 100.0
@@ -66,11 +68,28 @@ def over_batch(seen: Observation) -> Iterator[Cause]:
 def endless(seen: Observation) -> Iterator[Cause]:
     """Find a loss that can be brought down without end, and never tells right from wrong."""
     climbs = seen.optimisation is not None and seen.optimisation.climbs
-    if seen.loss.floorless and not seen.loss.rewards_outputs and not climbs:
+    if seen.loss.floorless and not (seen.loss.rewards_outputs or seen.loss.overreached or climbs):
         yield Cause(
             name="loss has no floor",
             evidence="it falls far below 0 as the outputs grow: its sign is wrong, or it wants no logits",
             harm=0.8,
+        )
+
+
+def perverse(seen: Observation) -> Iterator[Cause]:
+    """Find a loss that has a floor and is smaller for wrong answers than for right ones, and for any one answer.
+
+    Or far smaller than for right ones. Of targets that are coded otherwise than an answer is, what passes for right
+    costs more too, and so does all else.
+    """
+    loss, climbs = seen.loss, seen.optimisation is not None and seen.optimisation.climbs
+    cheap = loss.wrong < seen.first_step.blind or PERVERSE * loss.wrong < loss.right
+    if loss.falls is False and not climbs and not loss.floorless and cheap:
+        yield Cause(
+            name="loss rewards wrong answers",
+            evidence=f"it is {loss.right:.3g} for the right answers, and {loss.wrong:.3g} for those of other samples: "
+            "its sign is wrong, or it is one to be made large",
+            harm=0.85,
         )
 
 
@@ -233,7 +252,7 @@ def unrelated(seen: Observation) -> Iterator[Cause]:
         way, then = seen.inputs.turned
         yield Cause(
             name="masks out of step",
-            evidence=f"flipped {way}, the masks would lie better on the edges of their pictures by {then:.1f} "
+            evidence=f"{way}, the masks would lie better on the edges of their pictures by {then:.1f} "
             "deviations",
             harm=0.6,
         )
@@ -277,6 +296,7 @@ RULES = (
     doubled,
     over_batch,
     endless,
+    perverse,
     beyond_range,
     oversized,
     rectified,
