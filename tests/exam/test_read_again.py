@@ -82,7 +82,7 @@ def test_one_loud_picture_turns_no_masks(loud: float) -> None:
     nothing = torch.zeros_like(masks, dtype=torch.bool)
     assert turned(pictures, masks, nothing) is None
     found = turned(pictures, masks.flip(-2), nothing)
-    assert found is not None and found[0] in {"upside down", "by half a turn"}
+    assert found is not None and found[0] in {"flipped upside down", "turned by half a turn"}
 
 
 def overlap(given: Tensor, wanted: Tensor) -> Tensor:
