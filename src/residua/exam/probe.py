@@ -19,8 +19,10 @@ from residua.look import Examples, Loss, seeded, untouched
 
 FACTORS = (1.0, 0.1, 10.0)
 """Of the optimiser's own learning rate, in the order in which they are tried."""
-WAYS: Final = (("SGD", 0.1), ("SGD", 0.01), ("AdamW", 0.002))
-"""Tried in this order where there is no optimiser yet; AdamW's steps do not depend on the size of the gradient."""
+WAYS: Final = (("SGD", 0.1), ("AdamW", 0.002), ("SGD", 0.01))
+"""Tried in this order where there is no optimiser yet, until one has learned enough."""
+SURE: Final = 1
+"""Which of them is AdamW, whose steps do not depend on the size of the gradient."""
 MOMENTUM = 0.9
 PATIENCE = 100
 """Steps for one way, where the first ones of each teach little: many networks sit on a plateau for some tens."""
@@ -111,7 +113,7 @@ def held_out(model: nn.Module, batch: Examples, loss: Loss) -> tuple[float, floa
     half = len(batch[0]) // 2
     own, other = ((batch[0][part], batch[1][part]) for part in (slice(half), slice(half, None)))
     with seeded(model):
-        copied = trial(model, None, len(WAYS) - 1)
+        copied = trial(model, None, SURE)
         copied.go(in_turn(model, own), loss, steps=affordable(model, own), enough=1.0)
         with untouched(copied.model), torch.no_grad():
             given = copied.model(other[0])
@@ -155,12 +157,12 @@ def trial(model: nn.Module, optimizer: torch.optim.Optimizer | None, place: int)
 def patient(trials: list[Trial]) -> Trial:
     """Return the trial that is worth more steps: the one at the optimiser's own rate, or the best.
 
-    Where none has learned anything yet it is the last, AdamW's.
+    Where none has learned anything yet it is AdamW's.
     """
     if trials[0].factor is not None:
         return trials[0]
     best = max(trials, key=lambda one: one.row().learned)
-    return best if best.row().learned >= SOME else trials[-1]
+    return best if best.row().learned >= SOME else trials[min(SURE, len(trials) - 1)]
 
 
 def affordable(model: nn.Module, examples: Examples) -> int:
