@@ -221,3 +221,12 @@ def test_each_tensor_is_changed_in_its_place() -> None:
 
 def test_without_parameters_there_is_nothing_to_train() -> None:
     assert [cause.name for cause in examine(nn.Flatten(), batch()).causes] == ["nothing to train"]
+
+
+def test_a_first_step_of_sparse_gradients_is_tried() -> None:
+    torch.manual_seed(0)
+    words, labels = torch.randint(20, (64, 5)), torch.randint(4, (64,))
+    model = nn.Sequential(nn.EmbeddingBag(20, 4, sparse=True))
+    optimizer = torch.optim.SparseAdam(model.parameters(), lr=0.01)
+    found = examine(model, (words, labels), optimizer=optimizer, depth="still")
+    assert found.diagnosis.seen.own_step is not None

@@ -13,6 +13,8 @@ MOVED = 8.0
 """The same if they were moved by some pixels, of which there are many ways."""
 REACHED = 8
 """Pixels by which they are moved, at most."""
+MOST_MASKS, LARGEST = 64, 256
+"""Pictures for which that is tried, and pixels a side from their middle."""
 MOSTLY = 0.75
 """Share of the pictures in which they do."""
 FOREGROUND = 255
@@ -60,12 +62,25 @@ def turned(pictures: Tensor, masks: Tensor, void: Tensor) -> tuple[str, float] |
     for way, turn in WAYS.items():
         if turn(masks).shape == masks.shape:
             found[way] = gained(meeting(changes, outlines(turn(masks), turn(void))) - own)
-    found |= {way: told for way, told in moved(changes, outlines(masks, void), own).items() if told > MOVED}
+    changes, borders = (middle(values[:MOST_MASKS]) for values in (changes, outlines(masks, void)))
+    found |= {way: told for way, told in moved(changes, borders).items() if told > MOVED}
     best = max(found, key=lambda way: found[way])
     return (best, found[best]) if found[best] > BETTER else None
 
 
-def moved(changes: Tensor, borders: Tensor, own: Tensor) -> dict[str, float]:
+def middle(planes: Tensor) -> Tensor:
+    """Return the middle of pictures that are larger than a move needs to be seen by.
+
+    >>> middle(torch.zeros(1, 300, 100)).shape
+    torch.Size([1, 256, 100])
+    """
+    for axis in (-2, -1):
+        beyond = max(0, planes.shape[axis] - LARGEST)
+        planes = planes.narrow(axis, beyond // 2, planes.shape[axis] - beyond)
+    return planes
+
+
+def moved(changes: Tensor, borders: Tensor) -> dict[str, float]:
     """Return by how many deviations masks would lie better on edges if they were moved, for each way to move them.
 
     All ways at once, by a product of the spectra; what is moved out at one side comes in at the other.
@@ -79,7 +94,7 @@ def moved(changes: Tensor, borders: Tensor, own: Tensor) -> dict[str, float]:
             if max(abs(down), abs(right)) > 1:  # by one pixel people differ
                 way = f"{abs(down)} pixels {'down' if down > 0 else 'up'} and {abs(right)} to the "
                 way += "right" if right > 0 else "left"
-                found[f"moved {way}"] = gained(there[:, down, right] - own)
+                found[f"moved {way}"] = gained(there[:, down, right] - there[:, 0, 0])
     return found
 
 

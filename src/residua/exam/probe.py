@@ -21,7 +21,7 @@ FACTORS = (1.0, 0.1, 10.0)
 """Of the optimiser's own learning rate, in the order in which they are tried."""
 WAYS: Final = (("SGD", 0.1), ("AdamW", 0.002), ("SGD", 0.01))
 """Tried in this order where there is no optimiser yet, until one has learned enough."""
-SURE: Final = 1
+ADAMW: Final = 1
 """Which of them is AdamW, whose steps do not depend on the size of the gradient."""
 MOMENTUM = 0.9
 PATIENCE = 100
@@ -113,7 +113,7 @@ def held_out(model: nn.Module, batch: Examples, loss: Loss) -> tuple[float, floa
     half = len(batch[0]) // 2
     own, other = ((batch[0][part], batch[1][part]) for part in (slice(half), slice(half, None)))
     with seeded(model):
-        copied = trial(model, None, SURE)
+        copied = trial(model, None, ADAMW)
         copied.go(in_turn(model, own), loss, steps=affordable(model, own), enough=1.0)
         with untouched(copied.model), torch.no_grad():
             given = copied.model(other[0])
@@ -162,7 +162,7 @@ def patient(trials: list[Trial]) -> Trial:
     if trials[0].factor is not None:
         return trials[0]
     best = max(trials, key=lambda one: one.row().learned)
-    return best if best.row().learned >= SOME else trials[min(SURE, len(trials) - 1)]
+    return best if best.row().learned >= SOME else trials[min(ADAMW, len(trials) - 1)]
 
 
 def affordable(model: nn.Module, examples: Examples) -> int:

@@ -12,6 +12,7 @@ from residua.errors import BadInput
 from residua.exam.calling import REFUSALS
 from residua.exam.inventory import rate_of
 from residua.exam.observation import ADAPTIVE, Observation
+from residua.exam.several import kind_of
 from residua.exam.trial import down
 from residua.exam.waking import duplicate_both
 from residua.look import Backward, Examples, Loss, seeded
@@ -78,7 +79,12 @@ def own_step(
 
 
 def taken_over(known: Backward, model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
-    """Give the weights of a copy gradients that are known; False where an optimiser moves others too, as of a loss."""
+    """Give the weights of a copy gradients that are known, in full; False where an optimiser cannot step along them.
+
+    As it cannot where it moves others too, such as those of a loss, or takes gradients of a few rows alone.
+    """
+    if "Sparse" in kind_of(optimizer):
+        return False
     names = {id(weight): name for name, weight in model.named_parameters()}
     moved = [weight for group in optimizer.param_groups for weight in group["params"]]
     found = [known.gradients.get(names.get(id(weight), "")) for weight in moved]
